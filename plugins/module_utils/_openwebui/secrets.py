@@ -1,0 +1,32 @@
+# Copyright (c) 2026, selfhosted.llm contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_util is PRIVATE to the collection.
+
+"""Keeping values out of a module's output that no option marks as secret."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+try:
+    from ansible.module_utils.secrets import register_secret
+except ImportError:
+    # ansible-core before 2.22 knows only the module's own list.
+    register_secret = None
+
+
+def hide_result(value: str) -> None:
+    """Mask a value that the module returns, where ansible-core masks what it shows and not what it passes on."""
+    if register_secret:
+        register_secret(value)
+
+
+def hide_input(module: AnsibleModule, values: t.Iterable[str]) -> None:
+    """Mask secrets inside options that also hold other things. They are never part of a result."""
+    for value in filter(None, values):
+        module.no_log_values.add(value)
+        hide_result(value)
