@@ -16,7 +16,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         super().run(tmp, task_vars)
-        # Before ansible-core 2.22 the ssh connection shows a module's whole output at -vvv, unless its context forbids it.
+        # Before ansible-core 2.22 the ssh connection shows a module's whole output at -vvv unless this is set.
         self._connection._play_context.no_log = True
         result = self._execute_module(task_vars=task_vars)
         if not result.get("failed"):

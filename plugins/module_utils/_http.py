@@ -190,6 +190,8 @@ class HttpClient:
     @contextlib.contextmanager
     def _open(self, method: str, path: str, json: t.Any, timeout: float) -> t.Iterator[t.Any]:
         use_proxy = not _is_loopback(self._checked_host())
+        if timeout <= 0:
+            raise ConnectError(f"A timeout of {timeout:g} seconds leaves no time for an answer.", self.base_url)
         context = self._tls()
         data = None if json is None else _json.dumps(json).encode()
         with _translated_errors(method, self.url(path), timeout):

@@ -13,7 +13,7 @@ import re
 import shutil
 
 from tests.testbed import base, engine, hosts, images, inventory, network, registry
-from tests.testbed.shell import STATE, BedError, docker, inspect, only_one, say, step
+from tests.testbed.shell import CACHE, STATE, BedError, docker, inspect, only_one, say, step
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 OLLAMA = f"ollama/ollama:{images.OLLAMA_VERSION}"
@@ -29,7 +29,7 @@ SERVED = {
 def up(fleet: str, wanted: dict[str, str], forced: str | None) -> None:
     """Start what is missing. What runs stays as it is."""
     folder = STATE / fleet
-    with only_one(STATE / f"{fleet}.lock", f"changing the fleet {fleet}"):
+    with only_one(CACHE / f"{fleet}.lock", f"changing the fleet {fleet}"):
         folder.mkdir(parents=True, exist_ok=True)
         source = _source(folder / "fleet.json", forced)
         served = SERVED[source]
@@ -81,10 +81,11 @@ def down(fleets: list[str]) -> None:
             "No Docker Engine answers, so nothing can be removed.", "Start it: python -m tests.testbed engine."
         )
     for fleet in fleets:
-        with only_one(STATE / f"{fleet}.lock", f"changing the fleet {fleet}"), step(f"Fleet {fleet}: removing"):
+        with only_one(CACHE / f"{fleet}.lock", f"changing the fleet {fleet}"), step(f"Fleet {fleet}: removing"):
+            inner = hosts.inner_containers(fleet)
             if containers := network.members(fleet):
                 docker("rm", "--force", "--volumes", *containers, doing=f"Removing the fleet {fleet}", timeout=180)
             if inspect("network", f"testbed-{fleet}"):
                 docker("network", "rm", f"testbed-{fleet}", doing=f"Removing the network of {fleet}")
+            hosts.remove_cgroups(inner)
             shutil.rmtree(STATE / fleet, ignore_errors=True)
-            (STATE / f"{fleet}.lock").unlink(missing_ok=True)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import pathlib
@@ -17,7 +18,7 @@ from tests.testbed import engine
 from tests.testbed.network import LABEL, Network, members
 from tests.testbed.shell import BedError, docker, inspect, run, wait_for
 
-# In the order of their numbers in the kernel. The three newest are unknown to older engines, and nothing here needs them.
+# In the order of their numbers in the kernel, without the three newest, which older engines do not know.
 CAPABILITIES = (
     "CHOWN",
     "DAC_OVERRIDE",
@@ -59,6 +60,7 @@ CAPABILITIES = (
     "AUDIT_READ",
 )
 FIRST = 10
+DOCKER_DATA = "/var/lib/docker"
 COMMON = (
     "--security-opt=seccomp=unconfined",
     "--security-opt=systempaths=unconfined",
@@ -66,12 +68,11 @@ COMMON = (
     "--tmpfs=/run",
     "--tmpfs=/run/lock",
     # The inner engine's overlay2 does not work on the overlay of the container itself.
-    "--volume=/var/lib/docker",
+    f"--volume={DOCKER_DATA}",
     "--volume=/var/lib/containerd",
     "--stop-timeout=20",
 )
-# A container sees the cgroups of the machine, so that systemd has to be told which of the two layouts they are in;
-# Debian 13 takes the older one only when it is forced to.
+# Debian 13 takes the older layout of cgroups only when it is forced to; Debian 12 does not mind.
 LEGACY_CGROUPS = ("/sbin/init", "systemd.unified_cgroup_hierarchy=0", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1")
 
 
@@ -82,15 +83,14 @@ def own_capabilities() -> list[str]:
     return [name for number, name in enumerate(CAPABILITIES) if bounds >> number & 1]
 
 
-def flags(image: str, cgroup_version: str) -> tuple[list[str], tuple[str, ...]]:
+def flags(cgroup_version: str) -> tuple[list[str], tuple[str, ...]]:
     """Options of docker create, and the command, with which systemd runs in a container of this machine."""
     if cgroup_version == "2":
         return ["--privileged", "--cgroupns=private", *COMMON], ()
+    # The host's systemd sees all cgroups of the machine. In a namespace of its own it would take the machine's root for
+    # its own root, share units with other hosts and remove their cgroups; so it has to know its real path.
     options = [f"--cap-add={name}" for name in own_capabilities()]
-    options += ["--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw", *COMMON]
-    if image.startswith("debian12"):
-        return ["--cgroupns=private", *options], ()
-    return ["--cgroupns=host", *options], LEGACY_CGROUPS
+    return ["--cgroupns=host", "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw", *options, *COMMON], LEGACY_CGROUPS
 
 
 def make_key(folder: pathlib.Path) -> pathlib.Path:
@@ -103,9 +103,9 @@ def make_key(folder: pathlib.Path) -> pathlib.Path:
     return key
 
 
-def there(network: Network) -> dict[str, dict[str, t.Any]]:
+def there(fleet: str) -> dict[str, dict[str, t.Any]]:
     """What the engine says of the hosts that the fleet has, by their names."""
-    found = [inspect("container", name) or {} for name in members(network.fleet)]
+    found = [inspect("container", name) or {} for name in members(fleet)]
     return {item["Config"]["Labels"][f"{LABEL}.member"]: item for item in found if f"{LABEL}.image" in _labels(item)}
 
 
@@ -115,7 +115,7 @@ def _labels(container: dict[str, t.Any]) -> dict[str, str]:
 
 def start(network: Network, wanted: dict[str, str], folder: pathlib.Path) -> dict[str, str]:
     """Start what is missing; return the address of every host of the fleet, old ones included."""
-    known = there(network)
+    known = there(network.fleet)
     for name, image in wanted.items():
         if name in known and _labels(known[name])[f"{LABEL}.image"] != image:
             raise BedError(
@@ -142,9 +142,25 @@ def start(network: Network, wanted: dict[str, str], folder: pathlib.Path) -> dic
     return addresses
 
 
+def inner_containers(fleet: str) -> set[str]:
+    """Identifiers of the containers that the hosts' own engines have."""
+    mounts = [mount for host in there(fleet).values() for mount in host["Mounts"]]
+    folders = [pathlib.Path(mount["Source"], "containers") for mount in mounts if mount["Destination"] == DOCKER_DATA]
+    return {path.name for folder in folders if folder.is_dir() for path in folder.iterdir()}
+
+
+def remove_cgroups(containers: set[str]) -> None:
+    """Remove what hosts that are gone have left: on v1 their engines make cgroups beside those of this machine's."""
+    for container in containers:
+        for top in pathlib.Path("/sys/fs/cgroup").glob(f"*/docker/{container}"):
+            for folder in [*sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True), top]:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+
+
 def _create(network: Network, name: str, address: str, image: str, folder: pathlib.Path) -> None:
     facts = json.loads(docker("info", "--format={{json .}}", doing="Asking the engine about itself"))
-    options, command = flags(image, facts.get("CgroupVersion", "1"))
+    options, command = flags(facts.get("CgroupVersion", "1"))
     container = network.create(
         name, address, f"selfhosted-llm/host:{image}", f"--label={LABEL}.image={image}", *options, command=command
     )

@@ -10,7 +10,7 @@ import dataclasses
 import ipaddress
 import typing as t
 
-from tests.testbed.shell import STATE, docker, inspect, only_one
+from tests.testbed.shell import CACHE, docker, inspect, only_one
 
 LABEL = "selfhosted-llm.fleet"
 
@@ -54,7 +54,7 @@ def ensure(fleet: str) -> Network:
     name = f"testbed-{fleet}"
     there = inspect("network", name)
     if not there:
-        with only_one(STATE / "network.lock", "making a network"):
+        with only_one(CACHE / "network.lock", "making a network"):
             # Fixed addresses need a subnet that was named, and only the engine knows which one is free: ask it first.
             docker("network", "create", name, doing=f"Making the network {name}")
             subnet = _subnet(inspect("network", name))

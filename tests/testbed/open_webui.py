@@ -4,8 +4,8 @@
 
 """Puts Open WebUI from PyPI into its image.
 
-Not a step of the Dockerfile: PyPI may be reachable only with this machine's CA bundle, which must not stay in the image,
-and a build secret needs a newer builder than Debian's engine has.
+Not a step of the Dockerfile: PyPI may be reachable only with this machine's CA bundle, which must not stay in the
+image, and a build secret needs a newer builder than Debian's engine has.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import pathlib
 import shlex
+import shutil
 import ssl
 import uuid
 
@@ -23,8 +24,8 @@ INSTALL = """\
 set -e
 python3 -m pip install --quiet --root-user-action=ignore --target /tmp/uv uv==0.13.9
 PYTHONPATH=/tmp/uv python3 -m uv pip install --quiet --system --break-system-packages --no-deps --compile-bytecode \\
-    --no-cache -r /build/requirements.txt
-rm -rf /tmp/uv
+    --no-cache -r /mnt/requirements.txt
+rm -rf /tmp/uv /tmp/uv-*.lock
 """
 # How a setting of this machine's pip or network is called in the container.
 PASSED_ON = {
@@ -33,7 +34,6 @@ PASSED_ON = {
     "HTTP_PROXY": ("HTTP_PROXY", "http_proxy"),
     "HTTPS_PROXY": ("HTTPS_PROXY", "https_proxy"),
 }
-CA_IN_CONTAINER = "/etc/build-ca.crt"
 
 
 def ca_bundle() -> str | None:
@@ -44,22 +44,20 @@ def ca_bundle() -> str | None:
 
 def install(below: str, tag: str, context: pathlib.Path) -> None:
     name = f"selfhosted-llm-build-{uuid.uuid4().hex[:8]}"
-    mounts = [f"--volume={context}:/build:ro"]
     settings = {name: os.environ[here] for here, names in PASSED_ON.items() if here in os.environ for name in names}
     if bundle := ca_bundle():
-        mounts.append(f"--volume={os.path.realpath(bundle)}:{CA_IN_CONTAINER}:ro")
-        settings.update(PIP_CERT=CA_IN_CONTAINER, SSL_CERT_FILE=CA_IN_CONTAINER)
+        shutil.copy(bundle, context / "ca.crt")
+        settings.update(PIP_CERT="/mnt/ca.crt", SSL_CERT_FILE="/mnt/ca.crt")
     # In a file and not in the container's environment or command, which a commit keeps in the image and its history.
     exports = [f"export {variable}={shlex.quote(value)}\n" for variable, value in settings.items()]
     (context / "install.sh").write_text("".join([*exports, INSTALL]))
     try:
         docker(
-            *("run", "--name", name, "--workdir", "/", *mounts, below, "sh", "/build/install.sh"),
+            *("run", f"--name={name}", f"--volume={context}:/mnt:ro", below, "sh", "/mnt/install.sh"),
             doing="Installing Open WebUI from PyPI",
             timeout=900,
             next_step="Check that PyPI is reachable (behind a proxy that signs TLS itself, set PIP_CERT).",
         )
-        changes = ['--change=CMD ["bash", "start.sh"]', "--change=WORKDIR /app/backend"]
-        docker("commit", *changes, name, tag, doing=f"Making {tag}", timeout=300)
+        docker("commit", '--change=CMD ["bash", "start.sh"]', name, tag, doing=f"Making {tag}", timeout=300)
     finally:
         docker("rm", "--force", "--volumes", name, doing="Removing the build container")

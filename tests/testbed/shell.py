@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import time
 import typing as t
 
@@ -29,7 +30,9 @@ class BedError(Exception):
 
 
 def say(text: str) -> None:
-    print(text, flush=True)
+    # One write, because several threads speak.
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 @contextlib.contextmanager

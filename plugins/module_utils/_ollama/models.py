@@ -39,6 +39,8 @@ def wanted_models(params: dict[str, t.Any]) -> list[Wanted]:
 
     :raises InvalidInput: an entry that makes no sense, or a list that would empty the server unasked
     """
+    if params["stall_timeout"] <= 0:
+        raise InvalidInput("stall_timeout must be more than 0 seconds.")
     wanted: dict[str, Wanted] = {}
     for entry in params["models"] if params["name"] is None else params["name"]:
         fields = _fields(entry, params)

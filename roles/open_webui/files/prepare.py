@@ -44,11 +44,15 @@ def refuse_newer_schema(database):
         known.update(re.findall(r"""^revision[^=\n]*=\s*["'](\w+)""", script.read_text(), re.MULTILINE))
     source = read_only(database)
     tables = {row[0] for row in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    used = [row[0] for row in source.execute("SELECT version_num FROM alembic_version")] if "alembic_version" in tables else []
+    used = []
+    if "alembic_version" in tables:
+        used = [row[0] for row in source.execute("SELECT version_num FROM alembic_version")]
     source.close()
     unknown = sorted(set(used) - known)
     if known and unknown:
-        sys.exit(f"the database has the schema {unknown[0]}, which this version does not know: it is older than the data")
+        sys.exit(
+            f"the database has the schema {unknown[0]}, which this version does not know: it is too old for the data"
+        )
 
 
 def copy_database(database, wanted):

@@ -107,11 +107,12 @@ class RegistryClient:
 
 
 def _connection(scheme: str, netloc: str) -> http.client.HTTPConnection:
-    kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
-    proxy = urllib.request.getproxies().get(scheme)
+    if scheme == "http":
+        return http.client.HTTPConnection(netloc, timeout=STALL_SECONDS)
+    proxy = urllib.request.getproxies().get("https")
     if not proxy or _is_loopback(netloc) or urllib.request.proxy_bypass(netloc):
-        return kind(netloc, timeout=STALL_SECONDS)
-    connection = kind(urlsplit(proxy).netloc, timeout=STALL_SECONDS)
+        return http.client.HTTPSConnection(netloc, timeout=STALL_SECONDS)
+    connection = http.client.HTTPSConnection(urlsplit(proxy).netloc, timeout=STALL_SECONDS)
     connection.set_tunnel(netloc)
     return connection
 
@@ -129,6 +130,8 @@ def _reason(exc: Exception, parts: SplitResult) -> str:
         return f"dial tcp {parts.netloc}: connect: connection refused"
     if isinstance(exc, socket.gaierror):
         return f"dial tcp: lookup {parts.hostname}: no such host"
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return "tls: failed to verify certificate: x509: certificate signed by unknown authority"
     if isinstance(exc, ssl.SSLError) and exc.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
         return "tls: first record does not look like a TLS handshake"
     if isinstance(exc, (http.client.RemoteDisconnected, ConnectionResetError)):

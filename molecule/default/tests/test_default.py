@@ -1,0 +1,160 @@
+# Copyright (c) 2026, selfhosted.llm contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What somebody who signs in to the hosts sees."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+import urllib.error
+import urllib.request
+
+import pytest
+
+OLLAMA = {
+    "trixie": {"name": "ollama", "port": 11434, "models": {"library/smollm2:135m", "library/all-minilm:latest"}},
+    "bookworm": {"name": "ollama-two", "port": 11500, "models": {"library/tinyllama:latest"}},
+}
+
+
+def name_of(host: t.Any) -> str:
+    return host.backend.get_pytest_id().removeprefix("ansible://")
+
+
+def address_of(host: t.Any) -> str:
+    return host.ansible.get_variables()["ansible_host"]
+
+
+def ask(url: str, body: t.Any = None, token: str = "") -> tuple[int, t.Any]:
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    request = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as exc:
+        return exc.code, json.loads(exc.read() or "null")
+
+
+def inspected(host: t.Any, name: str) -> dict[str, t.Any]:
+    return json.loads(host.check_output("docker container inspect %s", name))[0]
+
+
+@pytest.fixture
+def open_webui(host: t.Any) -> t.Any:
+    if name_of(host) != "bookworm":
+        pytest.skip("Open WebUI runs on bookworm")
+    return host
+
+
+def test_engine_runs_now_and_at_boot(host: t.Any) -> None:
+    service = host.service("docker")
+    assert service.is_running
+    assert service.is_enabled
+
+
+def test_daemon_options_are_merged(host: t.Any) -> None:
+    written = json.loads(host.file("/etc/docker/daemon.json").content_string)
+    registry = host.ansible.get_variables()["testbed_registry"]
+    foreign = {"log-opts": {"max-size": "11m"}} if name_of(host) == "bookworm" else {}
+    assert written == {"insecure-registries": [registry], **foreign}
+
+
+def test_ollama_has_its_models_and_no_others(host: t.Any) -> None:
+    wanted = OLLAMA[name_of(host)]
+    registry = host.ansible.get_variables()["testbed_model_registry"]
+    status, answer = ask(f"http://{address_of(host)}:{wanted['port']}/api/tags")
+    assert status == 200
+    assert {model["name"] for model in answer["models"]} == {f"{registry}/{name}" for name in wanted["models"]}
+
+
+def test_ollama_listens_where_it_was_told(host: t.Any) -> None:
+    port = OLLAMA[name_of(host)]["port"]
+    assert host.socket(f"tcp://{address_of(host)}:{port}").is_listening
+    assert not host.socket(f"tcp://127.0.0.1:{port}").is_listening
+    assert not host.socket(f"tcp://0.0.0.0:{port}").is_listening
+
+
+def test_ollama_container(host: t.Any) -> None:
+    name = name_of(host)
+    found = inspected(host, OLLAMA[name]["name"])
+    assert found["State"]["Health"]["Status"] == "healthy"
+    assert found["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert found["Config"]["StopTimeout"] == 120
+    assert found["HostConfig"]["Memory"] == (2 << 30 if name == "bookworm" else 0)
+    assert ("OLLAMA_DEBUG=1" in found["Config"]["Env"]) == (name == "bookworm")
+    assert f"OLLAMA_KEEP_ALIVE={'10m' if name == 'bookworm' else '5m'}" in found["Config"]["Env"]
+
+
+def test_private_ca_is_in_the_containers(open_webui: t.Any) -> None:
+    ca = open_webui.file("/etc/selfhosted-llm/open-webui/ca.pem").content_string
+    inside = "/etc/ssl/certs/selfhosted-llm.pem"
+    assert open_webui.check_output("docker exec ollama-two cat %s", inside) == ca.rstrip("\n")
+    bundle = open_webui.check_output("docker exec open-webui cat /tmp/selfhosted-llm-ca.pem")
+    assert ca.strip() in bundle
+    assert bundle.count("BEGIN CERTIFICATE") > 100
+    environment = open_webui.check_output("docker exec open-webui cat /proc/1/environ")
+    assert "REQUESTS_CA_BUNDLE=/tmp/selfhosted-llm-ca.pem" in environment
+
+
+def test_secrets_reach_the_container_by_file(open_webui: t.Any) -> None:
+    secret = 'OPENAI_API_KEY=it\'s "quoted" $HOME `id`'
+    assert secret in open_webui.check_output("docker exec open-webui cat /proc/1/environ").split("\0")
+    settings = json.dumps(inspected(open_webui, "open-webui"))
+    assert "OPENAI_API_KEY" not in settings
+    assert "quoted" not in settings
+
+
+def test_files_are_for_root_only(open_webui: t.Any) -> None:
+    directory = "/etc/selfhosted-llm/open-webui"
+    assert open_webui.file(directory).mode == 0o700
+    for name in ("environment", "session_key", "automation_password", "probe_password", "admin_password"):
+        found = open_webui.file(f"{directory}/{name}")
+        assert (found.mode, found.user) == (0o600, "root"), name
+
+
+def test_open_webui_container(open_webui: t.Any) -> None:
+    found = inspected(open_webui, "open-webui")
+    assert found["State"]["Health"]["Status"] == "healthy"
+    assert found["HostConfig"]["Memory"] == 3 << 30
+    assert "WEBUI_NAME=Test" in found["Config"]["Env"]
+    assert open_webui.socket("tcp://127.0.0.1:8443").is_listening
+    assert not open_webui.socket(f"tcp://{address_of(open_webui)}:8443").is_listening
+    assert json.loads(open_webui.file("/srv/open-webui/.selfhosted-llm.json").content_string) == {"version": "0.12.4"}
+
+
+def api(host: t.Any, path: str, body: t.Any = None, token: str = "") -> tuple[int, t.Any]:
+    """Open WebUI listens on the host's loopback, so it is asked by its address in the engine's network."""
+    networks = inspected(host, "open-webui")["NetworkSettings"]["Networks"]
+    command = (
+        "python3 -c 'import json, sys, urllib.error, urllib.request as r\n"
+        "path, body, token = json.load(sys.stdin)\n"
+        'headers = {"Content-Type": "application/json", "Authorization": "Bearer " + token}\n'
+        'request = r.Request("http://127.0.0.1:8443" + path, json.dumps(body).encode() if body else None, headers)\n'
+        "try: answer = r.urlopen(request, timeout=60)\n"
+        "except urllib.error.HTTPError as exc: answer = exc\n"
+        "print(json.dumps([answer.status, json.load(answer)]))'"
+    )
+    assert list(networks) == ["selfhosted-llm"]
+    arguments = json.dumps([path, body, token]).replace("'", "'\\''")
+    return tuple(json.loads(host.check_output(f"printf %s '{arguments}' | {command}")))
+
+
+def test_people_sign_in_and_strangers_do_not(open_webui: t.Any) -> None:
+    password = open_webui.file("/etc/selfhosted-llm/open-webui/admin_password").content_string.strip()
+    status, answer = api(open_webui, "/api/v1/auths/signin", {"email": "grace@example.com", "password": password})
+    assert (status, answer["role"], answer["name"]) == (200, "admin", "Grace")
+    status, users = api(open_webui, "/api/v1/users/?order_by=created_at&direction=asc&page=1", token=answer["token"])
+    assert status == 200
+    assert [(user["email"], user["role"]) for user in users["users"]] == [
+        ("automation@localhost", "admin"),
+        ("grace@example.com", "admin"),
+        ("probe@localhost", "user"),
+    ]
+    stranger = {"name": "x", "email": "x@example.com", "password": "x-4711-0815"}
+    assert api(open_webui, "/api/v1/auths/signup", stranger)[0] == 403
+    assert api(open_webui, "/api/v1/users/all")[0] == 401
+    status, answer = api(open_webui, "/ollama/config", token=answer["token"])
+    trixie = open_webui.ansible.get_variables()["hostvars"]["trixie"]["ansible_host"]
+    assert answer["OLLAMA_BASE_URLS"] == [f"http://{trixie}:11434", "http://ollama-two:11434"]

@@ -1,0 +1,13 @@
+# Copyright (c) 2026, selfhosted.llm contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lets a checkout import itself as ``ansible_collections.selfhosted.llm``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+# ansible_collections is a namespace package: this adds ours and leaves the installed ones visible.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / ".collections"))

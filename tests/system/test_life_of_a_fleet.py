@@ -1,0 +1,307 @@
+# Copyright (c) 2026, selfhosted.llm contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+
+import leaks
+import pytest
+import yaml
+from conftest import FILES, FOLDER, NAME, ROOT, Fleet, Run
+
+DATA = "/var/lib/docker/volumes/open-webui/_data"
+
+
+def nothing_changed(run: Run) -> None:
+    assert run.code == 0, run.output
+    assert set(run.changed.values()) == {0}, run.output
+
+
+def test_dry_run_on_bare_hosts_announces_and_changes_nothing(fleet: Fleet) -> None:
+    run = fleet.play("site.yml", "--check", "--diff")
+    assert run.code == 0, run.output
+    # One line per service: the engine, Ollama, and on gpu1 Open WebUI.
+    assert run.changed == {"gpu1": 3, "gpu2": 2}
+    for host in ("gpu1", "gpu2"):
+        assert fleet.execute(host, "command -v dockerd; ls -d /etc/docker /etc/selfhosted-llm 2>/dev/null; true") == ""
+
+
+REFUSED = {
+    "taken port": (
+        "nohup python3 -m http.server --bind 127.0.0.1 3001 >/dev/null 2>&1 & echo $! > /run/taken",
+        "kill $(cat /run/taken)",
+        {"open_webui_listen_address": "127.0.0.1"},
+        "gpu1 cannot listen on 127.0.0.1:3001 (OSError: [Errno 98] Address already in use)",
+    ),
+    "foreign address": (
+        "true",
+        "true",
+        {"open_webui_listen_address": "192.0.2.1"},
+        "correct open_webui_listen_address",
+    ),
+    "full disk": ("true", "true", {"ollama_min_free_disk": "9000T"}, "ollama_min_free_disk wants 9000T"),
+    "loopback": (
+        "true",
+        "true",
+        {"ollama_listen_address": "127.0.0.1"},
+        "cannot reach Ollama on gpu2, which listens on loopback only. Set ollama_listen_address there",
+    ),
+    "secret in the environment": (
+        "true",
+        "true",
+        {"open_webui_environment": {"OPENAI_API_KEY": "x"}},
+        "Move them to open_webui_secret_environment",
+    ),
+    "wrong type": ("true", "true", {"docker_source": "snap"}, "value of docker_source must be one of"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_preflight_refuses_before_anything_changes(fleet: Fleet, name: str) -> None:
+    before, after, variables, message = REFUSED[name]
+    fleet.execute("gpu1", before)
+    run = fleet.play("site.yml", "--limit", "gpu1", "-e", json.dumps(variables))
+    fleet.execute("gpu1", after)
+    assert run.code != 0
+    assert message in " ".join(run.output.split())
+    assert run.changed == {"gpu1": 0}
+
+
+def test_demo_ends_with_two_chats_and_shows_no_secret(fleet: Fleet) -> None:
+    stop = threading.Event()
+    watcher = threading.Thread(target=fleet.watch_processes, args=(("gpu1", "gpu2"), stop))
+    watcher.start()
+    try:
+        demo = subprocess.run(
+            ["tests/demo/run", "-vvvv", "-e", f"@{fleet.variables}"],
+            cwd=ROOT,
+            env={**os.environ, "DEMO_FLEET": NAME},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    finally:
+        stop.set()
+        watcher.join()
+    assert demo.returncode == 0, demo.stdout[-5000:]
+    summary = (FOLDER / "summary.txt").read_text()
+    assert summary in demo.stdout
+    assert summary.count('smollm2:135m\n    "') == 2, summary
+    second = (FOLDER / "second.log").read_text()
+    assert "changed=0" in second and "failed=0" in second
+    output = demo.stdout + "".join(path.read_text() for path in FOLDER.glob("*.log"))
+    assert leaks.in_text(output, fleet.secrets()) == set()
+    assert leaks.in_text("\n".join(fleet.seen_processes), fleet.secrets()) == set()
+    assert any("ollama" in line for line in fleet.seen_processes)
+
+
+@pytest.mark.parametrize("host", ["gpu1", "gpu2"])
+def test_hosts_show_no_secret(fleet: Fleet, host: str) -> None:
+    assert leaks.on_host(fleet.execute, host, fleet.secrets()) == {}
+
+
+IMAGE = "$(docker ps -q | head -n1 | xargs docker inspect -f '{{{{.Image}}}}')"
+TEMP = "/root/.ansible/tmp"
+PLANTED = {
+    "docker inspect": ("docker create --name planted -e KEY={secret} " + IMAGE, "docker rm planted"),
+    "ps": (
+        "nohup sh -c ': {secret}; sleep 60; :' >/dev/null 2>&1 & echo $! > /run/planted",
+        "kill $(cat /run/planted)",
+    ),
+    "journal": ("logger {secret}; journalctl --sync", "journalctl --rotate && journalctl --vacuum-time=1s"),
+    "Ansible temp file": (
+        f"mkdir -m 700 -p {TEMP} && (umask 077; echo {{secret}} > {TEMP}/planted)",
+        f"rm {TEMP}/planted",
+    ),
+    "world-readable file": ("echo {secret} > /srv/planted", "rm /srv/planted"),
+    "container log": (
+        f"docker run --name planted --entrypoint /bin/bash {IMAGE} -c 'echo {{secret}}'",
+        "docker rm planted",
+    ),
+}
+
+
+@pytest.mark.parametrize("place", leaks.PLACES)
+def test_planted_secret_is_found(fleet: Fleet, place: str) -> None:
+    planted = {"planted": "planted-secret-4711-0815"}
+    plant, remove = PLANTED[place]
+    fleet.execute("gpu2", plant.format(secret=planted["planted"]))
+    try:
+        assert leaks.on_host(fleet.execute, "gpu2", planted).get(place) == {"planted"}
+    finally:
+        fleet.execute("gpu2", remove, check=False)
+
+
+def test_planted_secret_in_the_output_is_found(fleet: Fleet) -> None:
+    playbook = FOLDER / "planted.yml"
+    task = {"name": "Show it", "ansible.builtin.debug": {"msg": "{{ open_webui_admin.password }}"}}
+    playbook.write_text(yaml.safe_dump([{"name": "Plant", "hosts": "gpu1", "gather_facts": False, "tasks": [task]}]))
+    assert leaks.in_text(fleet.play(str(playbook)).output, fleet.secrets()) == {"admin"}
+
+
+def test_dry_run_afterwards_predicts_nothing(fleet: Fleet) -> None:
+    nothing_changed(fleet.play("site.yml", "--check", "--diff"))
+
+
+BREAKS = {
+    "engine stopped": (
+        "gpu2",
+        "docker stop ollama",
+        "docker start ollama",
+        "The container ollama on gpu2 is not healthy",
+    ),
+    "model removed": (
+        "gpu2",
+        "docker exec ollama ollama rm $(docker exec ollama ollama list | awk 'NR==2 {print $1}')",
+        None,
+        "does not have the models as ollama_models wants them",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_verify_notices_a_broken_ollama(fleet: Fleet, name: str) -> None:
+    host, breaking, mending, message = BREAKS[name]
+    fleet.execute(host, breaking)
+    run = fleet.play("playbooks/verify.yml")
+    assert run.code != 0
+    assert message in " ".join(run.output.split())
+    if mending:
+        fleet.execute(host, mending)
+    mended = fleet.play("site.yml", "--limit", host)
+    assert mended.code == 0, mended.output
+
+
+def as_admin(fleet: Fleet, task: dict) -> None:
+    """Do by hand what an admin could do in the interface."""
+    sign_in = {
+        "name": "Sign in",
+        "selfhosted.llm.openwebui_session": {
+            "url": "{{ url }}",
+            "admin_email": "{{ open_webui_admin.email }}",
+            "admin_password": "{{ open_webui_admin.password }}",
+        },
+        "register": "session",
+    }
+    play = {
+        "name": "Do it by hand",
+        "hosts": "gpu1",
+        "gather_facts": False,
+        "vars": {"url": "http://{{ ansible_host }}:3001"},
+        "tasks": [sign_in, {"name": "Do it", "no_log": True, **task}],
+    }
+    playbook = FOLDER / "by-hand.yml"
+    playbook.write_text(yaml.safe_dump([play]))
+    run = fleet.play(str(playbook))
+    assert run.code == 0, run.output
+
+
+def test_verify_notices_an_open_sign_up(fleet: Fleet) -> None:
+    settings = {"url": "{{ url }}", "token": "{{ session.token }}", "settings": {"ui.enable_signup": True}}
+    as_admin(fleet, {"selfhosted.llm.openwebui_config": settings})
+    run = fleet.play("playbooks/verify.yml")
+    assert run.code != 0
+    assert "Sign-up is open on Open WebUI of gpu1" in " ".join(run.output.split())
+    mended = fleet.play("site.yml")
+    assert mended.code == 0, mended.output
+    assert mended.changed == {"gpu1": 1, "gpu2": 0}
+
+
+def test_verify_notices_a_hidden_model(fleet: Fleet) -> None:
+    model = "{{ ollama_models[0].name }}"
+    request = {
+        "method": "POST",
+        "headers": {"Authorization": "Bearer {{ session.token }}"},
+        "body_format": "json",
+    }
+    row = {"id": model, "name": model, "meta": {}, "params": {}, "is_active": False}
+    as_admin(fleet, {"ansible.builtin.uri": {**request, "url": "{{ url }}/api/v1/models/create", "body": row}})
+    run = fleet.play("playbooks/verify.yml")
+    assert run.code != 0
+    assert "An ordinary user of Open WebUI on gpu1 does not see" in " ".join(run.output.split())
+    undo = {**request, "url": "{{ url }}/api/v1/models/model/delete", "body": {"id": model}}
+    as_admin(fleet, {"ansible.builtin.uri": undo})
+    assert fleet.play("playbooks/verify.yml").code == 0
+
+
+def test_a_person_who_changes_their_password_locks_nobody_out(fleet: Fleet) -> None:
+    body = {"password": fleet.sentinels["admin"], "new_password": "another-one-4711"}
+    request = {
+        "url": "{{ url }}/api/v1/auths/update/password",
+        "method": "POST",
+        "headers": {"Authorization": "Bearer {{ session.token }}"},
+        "body_format": "json",
+        "body": body,
+    }
+    as_admin(fleet, {"ansible.builtin.uri": request})
+    nothing_changed(fleet.play("site.yml"))
+
+
+def test_another_version_keeps_a_copy_of_the_database(fleet: Fleet) -> None:
+    ollama = fleet.execute("gpu1", "docker inspect --format '{{.Id}} {{.State.StartedAt}}' ollama")
+    run = fleet.play("site.yml", "-e", "open_webui_version=0.12.5")
+    assert run.code == 0, run.output
+    assert run.changed["gpu2"] == 0
+    assert fleet.execute("gpu1", "docker inspect --format '{{.Id}} {{.State.StartedAt}}' ollama") == ollama
+    copies = fleet.execute("gpu1", f"ls {DATA}/webui.db.before-0.12.5-*").splitlines()
+    assert len(copies) == 1
+    query = (
+        "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM user').fetchone()[0])"
+    )
+    assert fleet.execute("gpu1", f'python3 -c "{query}" {copies[0]}').strip() == "3"
+    nothing_changed(fleet.play("site.yml", "-e", "open_webui_version=0.12.5"))
+
+
+def test_a_version_older_than_the_data_is_refused(fleet: Fleet) -> None:
+    run = fleet.play("site.yml")
+    assert run.code != 0
+    assert "was used with Open WebUI 0.12.5" in " ".join(run.output.split())
+    assert run.changed["gpu1"] == 0
+    fleet.extra = ["-e", "open_webui_version=0.12.5"]
+
+
+def test_an_added_host_changes_itself_and_the_connections(fleet: Fleet) -> None:
+    fleet.up(gpu1="debian13", gpu2="debian13", gpu3="debian12-docker")
+    added = FOLDER / "added.yml"
+    hosts = {"gpu3": {"ollama_listen_address": "{{ ansible_host }}"}}
+    added.write_text(yaml.safe_dump({"all": {"children": {"ollama": {"hosts": hosts}}}}))
+    fleet.inventories.append(added)
+    run = fleet.play("site.yml")
+    assert run.code == 0, run.output
+    assert run.changed["gpu1"] == 1, run.output
+    assert run.changed["gpu2"] == 0, run.output
+    assert run.changed["gpu3"] > 0, run.output
+    nothing_changed(fleet.play("site.yml", "--limit", "gpu1"))
+
+
+def test_a_host_that_left_is_disconnected(fleet: Fleet) -> None:
+    fleet.inventories.pop()
+    run = fleet.play("site.yml")
+    assert run.code == 0, run.output
+    assert run.changed == {"gpu1": 1, "gpu2": 0}
+
+
+def test_removed_service_comes_back_with_its_data(fleet: Fleet) -> None:
+    before = fleet.execute("gpu1", f"sha256sum {FILES}/*")
+    run = fleet.play("playbooks/remove.yml")
+    assert run.code == 0, run.output
+    assert fleet.execute("gpu1", "docker ps -aq") == ""
+    run = fleet.play("site.yml")
+    assert run.code == 0, run.output
+    assert fleet.execute("gpu1", f"sha256sum {FILES}/*") == before
+    # The account that the person changed is still there: the data was not made anew.
+    assert "webui.db" in fleet.execute("gpu1", f"ls {DATA}")
+
+
+def test_purge_leaves_nothing(fleet: Fleet) -> None:
+    run = fleet.play("playbooks/remove.yml", "-e", "purge=true")
+    assert run.code == 0, run.output
+    assert (
+        fleet.execute("gpu1", "docker ps -aq; docker volume ls -q; ls -d /etc/selfhosted-llm/* 2>/dev/null; true") == ""
+    )
