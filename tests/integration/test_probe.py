@@ -87,13 +87,14 @@ def test_only_an_embedding_model(probed: t.Any, access: t.Any) -> None:
 
 def test_open_sign_up_is_seen(play: t.Any, webui: Server) -> None:
     common = {"url": webui.url, "token": webui.token}
-    seen = []
+    tasks: list[dict[str, t.Any]] = []
     for signup, form in ((True, True), (True, False), (False, True)):
         settings = {"ui.enable_signup": signup, "ui.enable_login_form": form}
-        result = play([{CONFIG: {**common, "settings": settings}}, {PROBE: {"url": webui.url}}])[1]
-        seen.append(result["signup_open"])
-        assert (result["user"], result["models"], result["chats"]) == (None, [], [])
-    assert seen == [True, False, False]
+        tasks += [{CONFIG: {**common, "settings": settings}}, {PROBE: {"url": webui.url}}]
+    probes = play(tasks)[1::2]
+    assert [probe["signup_open"] for probe in probes] == [True, False, False]
+    for probe in probes:
+        assert (probe["user"], probe["models"], probe["chats"]) == (None, [], [])
 
 
 def test_user_that_cannot_sign_in(failures: t.Any, webui: Server) -> None:

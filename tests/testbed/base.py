@@ -50,7 +50,7 @@ def pull(reference: str, insist: bool = False) -> bool:
     if insist:
         raise BedError(f"Pulling {reference} failed.", "Check the network, or use DEMO_OLLAMA=standin.", words)
     _no_registry.set()
-    say(f"{reference}: no image registry answers ({words.splitlines()[-1].strip()})")
+    say(f"{reference}: not pulled, and no other image is tried ({words.splitlines()[-1].strip()})")
     return False
 
 

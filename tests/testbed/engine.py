@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import typing as t
 
-from tests.testbed.shell import STATE, BedError, run, step, wait_for
+from tests.testbed.shell import STATE, BedError, ask, run, step, wait_for
 
 APT = ["apt-get", "install", "-y", "--no-install-recommends"]
 APT_ENVIRONMENT = {
@@ -33,12 +33,7 @@ def ensure() -> None:
 
 
 def answers() -> bool:
-    if not shutil.which("docker"):
-        return False
-    try:
-        return subprocess.run(["docker", "info"], capture_output=True, timeout=20).returncode == 0
-    except subprocess.TimeoutExpired:
-        return False
+    return ask(["docker", "info"], timeout=20)[0]
 
 
 def install(*packages: str) -> None:

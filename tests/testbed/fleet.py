@@ -84,7 +84,7 @@ def down(fleets: list[str]) -> None:
         with only_one(CACHE / f"{fleet}.lock", f"changing the fleet {fleet}"), step(f"Fleet {fleet}: removing"):
             inner = hosts.inner_containers(fleet)
             if containers := network.members(fleet):
-                docker("rm", "--force", "--volumes", *containers, doing=f"Removing the fleet {fleet}", timeout=180)
+                docker("rm", "--force", "--volumes", *containers, doing=f"Removing the fleet {fleet}", timeout=300)
             if inspect("network", f"testbed-{fleet}"):
                 docker("network", "rm", f"testbed-{fleet}", doing=f"Removing the network of {fleet}")
             hosts.remove_cgroups(inner)

@@ -11,12 +11,11 @@ import functools
 import json
 import pathlib
 import shutil
-import subprocess
 import typing as t
 
 from tests.testbed import engine
 from tests.testbed.network import LABEL, Network, members
-from tests.testbed.shell import BedError, docker, inspect, run, wait_for
+from tests.testbed.shell import BedError, ask, docker, inspect, run, wait_for
 
 # In the order of their numbers in the kernel, without the three newest, which older engines do not know.
 CAPABILITIES = (
@@ -129,8 +128,11 @@ def start(network: Network, wanted: dict[str, str], folder: pathlib.Path) -> dic
     free = (network.address(number) for number in range(FIRST, 250))
     for name in sorted(wanted.keys() - known.keys()):
         addresses[name] = next(address for address in free if address not in addresses.values())
-        _create(network, name, addresses[name], wanted[name], folder)
+        _create(network, name, addresses[name], wanted[name])
     for name in addresses:
+        # Each time, for a run that was cut off after it had made the container.
+        key = ("cp", str(folder / "id_ed25519.pub"), f"{network.name}-{name}:/root/.ssh/authorized_keys")
+        docker(*key, doing=f"Giving {name} the SSH key")
         docker("start", f"{network.name}-{name}", doing=f"Starting {name}")
     keys = [f"{address} {_boot(network, name)}" for name, address in addresses.items()]
     (folder / "known_hosts").write_text("".join(f"{line}\n" for line in keys))
@@ -158,14 +160,12 @@ def remove_cgroups(containers: set[str]) -> None:
                     folder.rmdir()
 
 
-def _create(network: Network, name: str, address: str, image: str, folder: pathlib.Path) -> None:
+def _create(network: Network, name: str, address: str, image: str) -> None:
     facts = json.loads(docker("info", "--format={{json .}}", doing="Asking the engine about itself"))
     options, command = flags(facts.get("CgroupVersion", "1"))
-    container = network.create(
+    network.create(
         name, address, f"selfhosted-llm/host:{image}", f"--label={LABEL}.image={image}", *options, command=command
     )
-    key = folder / "id_ed25519.pub"
-    docker("cp", str(key), f"{container}:/root/.ssh/authorized_keys", doing=f"Giving {name} the SSH key")
 
 
 def _boot(network: Network, name: str) -> str:
@@ -173,10 +173,10 @@ def _boot(network: Network, name: str) -> str:
     container = f"{network.name}-{name}"
 
     def state() -> bool:
-        asked = subprocess.run(
-            ["docker", "exec", container, "systemctl", "is-system-running"], capture_output=True, text=True, timeout=30
+        return ask(["docker", "exec", container, "systemctl", "is-system-running"])[1].strip() in (
+            "running",
+            "degraded",
         )
-        return asked.stdout.strip() in ("running", "degraded")
 
     wait_for(state, f"systemd on {name}", f"See docker exec {container} journalctl -b.", 90)
     public = "/etc/ssh/ssh_host_ed25519_key.pub"
@@ -195,4 +195,4 @@ def ssh_options(folder: pathlib.Path) -> list[str]:
 def _signs_in(folder: pathlib.Path, address: str) -> bool:
     options = [word for option in ssh_options(folder) for word in option.split(" ", 1)]
     command = ["ssh", "-i", str(folder / "id_ed25519"), *options, "-o", "BatchMode=yes", "-o", "ConnectTimeout=5"]
-    return subprocess.run([*command, f"root@{address}", "true"], capture_output=True, timeout=30).returncode == 0
+    return ask([*command, f"root@{address}", "true"])[0]

@@ -27,8 +27,7 @@ class Network:
     def address(self, number: int) -> str:
         return str(self.subnet[number])
 
-    def create(self, name: str, address: str, image: str, *options: str, command: t.Sequence[str] = ()) -> str:
-        """Create a container, and return the engine's name of it."""
+    def create(self, name: str, address: str, image: str, *options: str, command: t.Sequence[str] = ()) -> None:
         container = f"{self.name}-{name}"
         labels = [f"--label={LABEL}={self.fleet}", f"--label={LABEL}.member={name}"]
         place = [f"--network={self.name}", f"--ip={address}", f"--network-alias={name}", f"--hostname={name}"]
@@ -36,7 +35,6 @@ class Network:
             *("create", f"--name={container}", "--restart=unless-stopped", *labels, *place, *options, image, *command),
             doing=f"Creating {container}",
         )
-        return container
 
     def service(self, name: str, address: str, image: str, *options: str) -> None:
         """Leave with a running container of this name, made from the image as it is now."""

@@ -63,10 +63,26 @@ def docker(*command: str, doing: str, timeout: float = 60, next_step: str = "Rea
     return run(["docker", *command], doing, next_step, timeout).strip()
 
 
+def ask(command: list[str], timeout: float = 30) -> tuple[bool, str]:
+    """Whether a command succeeds in time, and what it printed."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=timeout,
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return False, ""
+    return done.returncode == 0, done.stdout
+
+
 def inspect(kind: str, name: str) -> dict[str, t.Any] | None:
     """What the engine knows of an object, or None when there is none."""
-    found = subprocess.run(["docker", kind, "inspect", name], capture_output=True, text=True, timeout=60)
-    return json.loads(found.stdout)[0] if found.returncode == 0 else None
+    found, words = ask(["docker", kind, "inspect", name], timeout=60)
+    return json.loads(words)[0] if found else None
 
 
 def wait_for(condition: t.Callable[[], t.Any], doing: str, next_step: str, timeout: float) -> t.Any:
