@@ -42,7 +42,7 @@ def code(session: nox.Session) -> None:
     """Formatting, lint and types of the Python files."""
     session.run("black", "--check", "--quiet", "--diff", ".")
     session.run("ruff", "check", ".")
-    session.run("mypy", "plugins")
+    session.run("mypy", "--package", "ansible_collections.selfhosted.llm.plugins")
 
 
 @nox.session(name="ansible-lint", python=False)
@@ -69,7 +69,9 @@ def sanity(session: nox.Session) -> None:
 @nox.parametrize("kind", KINDS, ids=KINDS)
 def tests(session: nox.Session, kind: str) -> None:
     """The pytest suite of one kind; tests/<kind> says what it needs."""
-    session.run("python", "-m", "pytest", junit(session), f"tests/{kind}", *session.posargs)
+    # The testbed's decisions need no engine to be tested.
+    folders = [f"tests/{kind}", *(["tests/testbed"] if kind == "unit" else [])]
+    session.run("python", "-m", "pytest", junit(session), *folders, *session.posargs)
 
 
 @nox.session(python=False)

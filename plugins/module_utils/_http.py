@@ -185,7 +185,15 @@ class HttpClient:
     def _complete(self, method: str, path: str, raw: t.Any, timeout: float) -> Response:
         headers = {key.lower(): value for key, value in raw.headers.items()}
         with _translated_errors(method, self.url(path), timeout):
-            return Response(self.url(path), raw.status, headers, raw.read())
+            body = raw.read()
+        return Response(self.url(path), raw.status, headers, body if raw.status < 400 else self._masked(body))
+
+    def _masked(self, body: bytes) -> bytes:
+        """A refusal may quote what it refuses, and its words go into messages."""
+        for secret in (self.token or "", *self.headers.values()):
+            if len(secret) > 2:
+                body = body.replace(secret.encode(), b"********")
+        return body
 
     @contextlib.contextmanager
     def _open(self, method: str, path: str, json: t.Any, timeout: float) -> t.Iterator[t.Any]:

@@ -77,7 +77,7 @@ class Fleet:
             text=True,
             check=False,
         )
-        changed = {host: int(count) for host, count, *_ in RECAP.findall(done.stdout)}
+        changed = {found[0]: int(found[1]) for found in RECAP.findall(done.stdout)}
         return Run(done.returncode, done.stdout, changed)
 
     def container(self, host: str) -> str:

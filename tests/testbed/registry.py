@@ -60,7 +60,7 @@ def push(network: Network, served: dict[str, str]) -> None:
 
 def _stored(registry: str, name: str) -> set[str]:
     """Identifiers of the image that the registry has: engines with different stores use one or the other."""
-    repository, _, tag = name.rpartition(":")
+    repository, tag = name.rsplit(":", 1)
     answer = _get(f"{registry}/v2/{repository}/manifests/{tag}")
     if not answer:
         return set()

@@ -47,7 +47,13 @@ def run(command: list[str], doing: str, next_step: str, timeout: float = 60, **o
     """Return what the command printed; raise BedError when it fails or takes longer than timeout seconds."""
     try:
         done = subprocess.run(
-            command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, **options
+            command,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout,
+            check=False,
+            **options,
         )
     except FileNotFoundError as error:
         raise BedError(f"{doing} failed: {command[0]} is not installed here.", next_step) from error
@@ -73,6 +79,7 @@ def ask(command: list[str], timeout: float = 30) -> tuple[bool, str]:
             stderr=subprocess.DEVNULL,
             text=True,
             timeout=timeout,
+            check=False,
         )
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return False, ""

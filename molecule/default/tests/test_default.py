@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import json
+import os
 import typing as t
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
+import yaml
 
 OLLAMA = {
     "trixie": {"name": "ollama", "port": 11434, "models": {"library/smollm2:135m", "library/all-minilm:latest"}},
@@ -101,9 +104,7 @@ def test_private_ca_is_in_the_containers(open_webui: t.Any) -> None:
 def test_secrets_reach_the_container_by_file(open_webui: t.Any) -> None:
     secret = 'OPENAI_API_KEY=it\'s "quoted" $HOME `id`'
     assert secret in open_webui.check_output("docker exec open-webui cat /proc/1/environ").split("\0")
-    settings = json.dumps(inspected(open_webui, "open-webui"))
-    assert "OPENAI_API_KEY" not in settings
-    assert "quoted" not in settings
+    assert "quoted" not in json.dumps(inspected(open_webui, "open-webui"))
 
 
 def test_files_are_for_root_only(open_webui: t.Any) -> None:
@@ -156,5 +157,6 @@ def test_people_sign_in_and_strangers_do_not(open_webui: t.Any) -> None:
     assert api(open_webui, "/api/v1/auths/signup", stranger)[0] == 403
     assert api(open_webui, "/api/v1/users/all")[0] == 401
     status, answer = api(open_webui, "/ollama/config", token=answer["token"])
-    trixie = open_webui.ansible.get_variables()["hostvars"]["trixie"]["ansible_host"]
+    fleet = yaml.safe_load(Path(os.environ["ANSIBLE_INVENTORY"].split(",")[0]).read_text())
+    trixie = fleet["all"]["hosts"]["trixie"]["ansible_host"]
     assert answer["OLLAMA_BASE_URLS"] == [f"http://{trixie}:11434", "http://ollama-two:11434"]

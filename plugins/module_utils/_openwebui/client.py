@@ -66,8 +66,8 @@ class OpenWebUI:
 
     def __init__(self, http: HttpClient, email: str | None = None, password: str | None = None) -> None:
         self.http = http
-        self.email = email
-        self.password = password
+        self.email = email or ""
+        self.password = password or ""
 
     def get(self, path: str, needs: tuple[str, ...] = ()) -> t.Any:
         """Read something. See :meth:`call`."""
@@ -96,7 +96,7 @@ class OpenWebUI:
             )
         return answer
 
-    def sign_in(self, email: str, password: str | None) -> dict[str, t.Any]:
+    def sign_in(self, email: str, password: str) -> dict[str, t.Any]:
         """Sign in once, whoever it is.
 
         :returns: the answer with ``token``, ``expires_at``, ``id``, ``email``, ``name`` and ``role``

@@ -71,7 +71,7 @@ def _as_user(client: OpenWebUI, backends: list[int], prompt: str) -> dict[str, t
 
 
 def _chat(client: OpenWebUI, index: int, served: list[dict[str, t.Any]], prompt: str) -> dict[str, t.Any]:
-    row = {"index": index, "model": None, "reply": None, "error": None}
+    row: dict[str, t.Any] = {"index": index, "model": None, "reply": None, "error": None}
     # A model with a remote host is answered elsewhere, and proves nothing about this backend.
     models = [model for model in served if index in model.get("urls", []) and not model.get("remote_host")]
     if not models:
@@ -101,19 +101,15 @@ def _ask(client: OpenWebUI, index: int, model: str, prompt: str) -> str:
         "options": {"num_predict": LONGEST_REPLY},
     }
     said = {"content": "", "thinking": ""}
+    error = "the answer ended in the middle"
     # Streamed, so that the timeout means silence and not the length of the answer.
     with client.http.stream("POST", path, body) as answer:
-        if isinstance(answer, Response):
-            client.checked("POST", answer)
-        for line in answer:
+        for line in client.checked("POST", answer) if isinstance(answer, Response) else answer:
             if "error" in line:
+                error = line["error"]
                 break
             for key in said:
                 said[key] += line.get("message", {}).get(key) or ""
             if line.get("done"):
                 return (said["content"] or said["thinking"]).strip()
-        else:
-            line = {"error": "the answer ended in the middle"}
-    raise ApiError(
-        f"{model} on backend {index} of {client.http.base_url} failed: {line['error']}.", client.http.url(path)
-    )
+    raise ApiError(f"{model} on backend {index} of {client.http.base_url} failed: {error}.", client.http.url(path))

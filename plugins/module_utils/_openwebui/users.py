@@ -25,10 +25,10 @@ LONGEST_PASSWORD = 72
 
 
 class Account(t.NamedTuple):
-    """One wanted account beside what the server has. ``body`` is what has to be sent, and empty when all is right."""
+    """One wanted account beside what the server has (empty: it does not exist), and what has to be sent to it."""
 
     email: str
-    before: dict[str, t.Any] | None
+    before: dict[str, t.Any]
     body: dict[str, t.Any]
 
     @property
@@ -48,7 +48,7 @@ def ensure_users(client: OpenWebUI, entries: list[dict[str, t.Any]], check_mode:
     _refuse_bad_entries(client, entries)
     known = _read(client)
     _refuse_missing_passwords(client, entries, known)
-    accounts = [_compared(client, entry, known.get(entry["email"].lower())) for entry in entries]
+    accounts = [_compared(client, entry, known.get(entry["email"].lower(), {})) for entry in entries]
     _refuse_lockout(client, accounts)
     changes = _changes(accounts)
     if changes and not check_mode:
@@ -56,7 +56,7 @@ def ensure_users(client: OpenWebUI, entries: list[dict[str, t.Any]], check_mode:
             _write(client, account)
         known = _read(client)
         _prove(client, accounts, known)
-    return {**changes.result(), "users": [_row(account, known.get(account.email)) for account in accounts]}
+    return {**changes.result(), "users": [_row(account, known.get(account.email, {})) for account in accounts]}
 
 
 def _read(client: OpenWebUI) -> dict[str, dict[str, t.Any]]:
@@ -94,16 +94,16 @@ def _refuse_missing_passwords(client: OpenWebUI, entries: list[dict[str, t.Any]]
         )
 
 
-def _compared(client: OpenWebUI, entry: dict[str, t.Any], before: dict[str, t.Any] | None) -> Account:
+def _compared(client: OpenWebUI, entry: dict[str, t.Any], before: dict[str, t.Any]) -> Account:
     email = entry["email"].lower()
-    if before is None:
+    if not before:
         body = {
             "email": email,
             "name": entry["name"] or email.partition("@")[0],
             "role": entry["role"] or "user",
             "password": entry["password"],
         }
-        return Account(email, None, body)
+        return Account(email, before, body)
     body = {key: entry[key] for key in ("name", "role") if entry[key] is not None and entry[key] != before[key]}
     # Writing a password ends the person's sessions, even if it is the one that they have: so it is tried first.
     if entry["update_password"] == "always" and not _password_fits(client, email, entry["password"]):
@@ -122,7 +122,7 @@ def _password_fits(client: OpenWebUI, email: str, password: str) -> bool:
 
 
 def _refuse_lockout(client: OpenWebUI, accounts: list[Account]) -> None:
-    admins = [account for account in accounts if account.body and account.before and account.before["role"] == "admin"]
+    admins = [account for account in accounts if account.body and account.before.get("role") == "admin"]
     if not admins:
         return
     own = _own_id(client)
@@ -161,7 +161,7 @@ def _changes(accounts: list[Account]) -> Changes:
     changes = Changes()
     for email, before, body in accounts:
         shown = {key: value for key, value in body.items() if key != "password"}
-        if before is None:
+        if not before:
             changes.compare(email, None, shown)
             continue
         for key, value in shown.items():
@@ -190,8 +190,8 @@ def _prove(client: OpenWebUI, accounts: list[Account], known: dict[str, t.Any]) 
             )
 
 
-def _row(account: Account, user: dict[str, t.Any] | None) -> dict[str, t.Any]:
+def _row(account: Account, user: dict[str, t.Any]) -> dict[str, t.Any]:
     row = {"id": None, "email": account.email, "name": None, "role": None, "action": account.action}
-    for source in (user or {}, account.body):
+    for source in (user, account.body):
         row.update({key: source[key] for key in ("id", "name", "role") if key in source})
     return row

@@ -120,10 +120,10 @@ def test_sign_up(run, strangers, config, features, seen):
     assert (result["onboarding"], result["signup_open"]) == seen
 
 
-def test_a_path_that_is_open(run, strangers):
-    strangers(tags=200, export=403)
+def test_paths_that_are_not_refused(run, strangers):
+    strangers(tags=200, export=403, models=500)
     refused = {row["path"]: row["refused"] for row in run({})["anonymous"]}
-    assert [path for path in PATHS if not refused[path]] == ["/ollama/api/tags"]
+    assert [path for path in PATHS if not refused[path]] == ["/api/models", "/ollama/api/tags"]
 
 
 def test_user_without_backends(run, strangers, users):
@@ -186,7 +186,7 @@ def test_a_backend_without_models_does_not_stop_the_others(run, strangers, users
 )
 def test_a_chat_that_fails_does_not_stop_the_others(run, strangers, users, chat, model, recorded, answer, words):
     strangers()
-    users([model("a", 1, 0, 1)])
+    users([model("a", 1, 0, 1), model("larger", 2, 0)])
     chat(0, "a", **(recorded["refusals"][answer] if isinstance(answer, str) else answer))
     chat(1, "a", lines=[line("Hello", done=True)])
     failed, answered = run({**USER, "backends": [0, 1]})["chats"]
