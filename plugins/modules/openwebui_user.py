@@ -148,6 +148,8 @@ users:
       sample: created
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.selfhosted.llm.plugins.module_utils._arguments import OPENWEBUI_SIGN_IN, openwebui_arguments
@@ -162,29 +164,30 @@ ACCOUNT = {
     "password": {"type": "str", "no_log": True},
 }
 UPDATE_PASSWORD = {"type": "str", "choices": ["on_create", "always"], "no_log": False}
+ENTRY = {**ACCOUNT, "email": {"type": "str", "required": True}, "update_password": UPDATE_PASSWORD}
+
+
+def entries(params: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    """The list of accounts, also for a single one, each with its own ``update_password``."""
+    users = [{name: params[name] for name in ACCOUNT}] if params["users"] is None else params["users"]
+    return [{**user, "update_password": user.get("update_password") or params["update_password"]} for user in users]
 
 
 def main() -> None:
-    entry = {**ACCOUNT, "email": {"type": "str", "required": True}, "update_password": UPDATE_PASSWORD}
     module = AnsibleModule(
         argument_spec={
             **openwebui_arguments(),
             **ACCOUNT,
             "update_password": {**UPDATE_PASSWORD, "default": "on_create"},
-            "users": {"type": "list", "elements": "dict", "options": entry},
+            "users": {"type": "list", "elements": "dict", "options": ENTRY},
         },
         mutually_exclusive=[("users", name) for name in ACCOUNT],
         required_one_of=[*OPENWEBUI_SIGN_IN["required_one_of"], ("users", "email")],
         required_together=OPENWEBUI_SIGN_IN["required_together"],
         supports_check_mode=True,
     )
-    single = {name: module.params[name] for name in ACCOUNT}
-    users = [single] if module.params["users"] is None else module.params["users"]
-    entries = [
-        {**user, "update_password": user.get("update_password") or module.params["update_password"]} for user in users
-    ]
     try:
-        result = ensure_users(admin_client(module.params), entries, module.check_mode)
+        result = ensure_users(admin_client(module.params), entries(module.params), module.check_mode)
     except ServiceError as exc:
         module.fail_json(**exc.result())
     module.exit_json(**result)

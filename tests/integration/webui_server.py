@@ -45,8 +45,10 @@ def installed() -> Path:
 def _python() -> str:
     if sys.version_info[:2] in PYTHONS:
         return sys.executable
-    found = (shutil.which("python{}.{}".format(*version)) for version in PYTHONS)
-    return next(path for path in found if path)
+    for version in PYTHONS:
+        if path := shutil.which("python{}.{}".format(*version)):
+            return path
+    raise RuntimeError("Open WebUI needs Python 3.11 or 3.12, and neither is here.")
 
 
 class Server:

@@ -127,7 +127,7 @@ def test_rate_limit_is_not_tried_again(server, client, recorded):
     server.expect(*SIGN_IN, **recorded["refusals"]["rate_limit"])
     with pytest.raises(ApiError) as caught:
         client.sign_in(**CREDENTIALS)
-    assert type(caught.value) is ApiError
+    assert caught.value.__class__ is ApiError
 
 
 @pytest.mark.parametrize(
