@@ -79,7 +79,7 @@ def test_demo_ends_with_two_chats_and_shows_no_secret(fleet: Fleet) -> None:
     watcher.start()
     try:
         demo = subprocess.run(
-            ["tests/demo/run", "-vvvv", "-e", f"@{fleet.variables}"],
+            ["tests/demo/run", "-vvvv", "--diff", "-e", f"@{fleet.variables}"],
             cwd=ROOT,
             env={**os.environ, "DEMO_FLEET": NAME},
             stdout=subprocess.PIPE,
