@@ -55,11 +55,11 @@ def test_settings(four_times: t.Any, exported: t.Any) -> None:
     assert "auth.enable_api_keys" not in result["diff"]["after"]
 
 
-def test_secrets_are_compared_and_never_shown(playbook: t.Any, play: t.Any, exported: t.Any, admin: t.Any) -> None:
+def test_secrets_are_compared_and_never_shown(playbook: t.Any, play: t.Any, exported: t.Any, webui: Server) -> None:
     servers = [{"url": "http://tools.example.com", "path": "openapi.json", "key": "sentinel-2", "config": {}}]
     settings = {"openai.api_keys": ["sentinel-1"], "tool_server.connections": servers, "webui.name": "A name"}
     settings = {key: value for key, value in settings.items() if key in exported()}
-    task = {CONFIG: {**admin, "settings": settings}}
+    task = {CONFIG: {"url": webui.url, "token": webui.token, "settings": settings}}
     output = playbook([task], "-vvvv", "--diff")
     assert output.status == 0, output.text
     assert "(hidden)" in output.text
@@ -67,7 +67,9 @@ def test_secrets_are_compared_and_never_shown(playbook: t.Any, play: t.Any, expo
     assert exported()["openai.api_keys"] == ["sentinel-1"]
     assert exported()["tool_server.connections"][0]["key"] == "sentinel-2"
     servers[0]["key"] = "sentinel-3"
-    same, other = play([{CONFIG: {**admin, "settings": {"openai.api_keys": ["sentinel-1"]}}}, task])
+    same, other = play(
+        [{CONFIG: {"url": webui.url, "token": webui.token, "settings": {"openai.api_keys": ["sentinel-1"]}}}, task]
+    )
     assert same["changed"] is False
     assert other["diff"]["after"] == {"tool_server.connections": "(hidden) as given"}
 

@@ -134,9 +134,15 @@ def test_bad_input_writes_nothing(failures: t.Any, by_hand: t.Any, stored: t.Any
     assert stored()["OLLAMA_BASE_URLS"] == ["http://before:1"]
 
 
-def test_key_is_never_shown(playbook: t.Any, by_hand: t.Any, admin: t.Any) -> None:
+def test_key_is_never_shown(playbook: t.Any, by_hand: t.Any, webui: Server) -> None:
     by_hand()
-    task = {CONNECTION: {**admin, "connections": [{"url": "http://gpu1:11434", "key": "sentinel-key"}]}}
+    task = {
+        CONNECTION: {
+            "url": webui.url,
+            "token": webui.token,
+            "connections": [{"url": "http://gpu1:11434", "key": "sentinel-key"}],
+        }
+    }
     output = playbook([task], "-vvvv", "--diff")
     assert output.status == 0, output.text
     assert "sentinel" not in output.text.split("TASK [", 1)[1]
