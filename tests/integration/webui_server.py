@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 REQUIREMENTS = ROOT / "tests/testbed/open-webui/requirements.txt"
 PYTHONS = ((3, 11), (3, 12))
 ADMIN = {"email": "automation@localhost", "password": "integration admin password"}
-START_TIMEOUT = 120
+START_TIMEOUT = 180
 
 
 def installed() -> Path:
@@ -94,6 +95,7 @@ def running(data: Path) -> t.Iterator[Server]:
         "HOME": str(data),
         "PATH": os.environ["PATH"],
         "FROM_INIT_PY": "true",
+        "PYTHONFAULTHANDLER": "1",
         "OFFLINE_MODE": "true",
         "WEBUI_SECRET_KEY": "integration tests: a key of more than 32 bytes",
         "WEBUI_ADMIN_EMAIL": ADMIN["email"],
@@ -118,8 +120,14 @@ def running(data: Path) -> t.Iterator[Server]:
         )
     listener.close()
     try:
-        status, ready = server.call("GET", "/ready")
-        assert (status, ready) == (200, {"status": True}), (data / "server.log").read_text(encoding="utf-8")
+        try:
+            assert server.call("GET", "/ready") == (200, {"status": True})
+        except (OSError, AssertionError) as exc:
+            # Makes it write to its log where it hangs.
+            process.send_signal(signal.SIGABRT)
+            process.wait()
+            log_text = (data / "server.log").read_text(encoding="utf-8")
+            raise RuntimeError(f"Open WebUI does not start:\n{log_text[-8000:]}") from exc
         server.token = server.sign_in(**ADMIN)[1]["token"]
         yield server
     finally:

@@ -300,3 +300,9 @@ def test_purge_leaves_nothing(fleet: Fleet) -> None:
     assert (
         fleet.execute("gpu1", "docker ps -aq; docker volume ls -q; ls -d /etc/selfhosted-llm/* 2>/dev/null; true") == ""
     )
+
+
+def test_a_service_without_models_is_proven_as_far_as_possible(fleet: Fleet) -> None:
+    run = fleet.play("site.yml", "-e", json.dumps({"ollama_models": []}))
+    assert run.code == 0, run.output
+    assert run.output.count("(no chat model): not asked") == 2
