@@ -27,15 +27,14 @@ HERE = "--no-venv"
 TEST = [
     [HERE, "--parallel=2", "--allow-parallel", "--session", *CHECK],
     [HERE, "--session", "tests(contract)"],
-    [HERE, "--session", "tests(integration)"],
-    [HERE, "--stop-on-first-error", "--session", "molecule"],
-    [HERE, "--session", "tests(system)"],
+    [HERE, "--parallel=2", "--allow-parallel", "--session", "molecule", "tests(integration)"],
+    [HERE, "--session", "system"],
 ]
 SETS = {
     "check": TEST[:1],
     "contract": TEST[1:2],
     "test": TEST,
-    "test-all": [*TEST, ["--session", "unit-matrix", "sanity-matrix"]],
+    "test-all": [*TEST[:-1], [HERE, "--session", "tests(system)"], ["--session", "unit-matrix", "sanity-matrix"]],
 }
 
 

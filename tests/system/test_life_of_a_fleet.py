@@ -282,6 +282,7 @@ def test_a_host_that_left_is_disconnected(fleet: Fleet) -> None:
     assert run.changed == {"gpu1": 1, "gpu2": 0}
 
 
+@pytest.mark.thorough
 def test_removed_service_comes_back_with_its_data(fleet: Fleet) -> None:
     before = fleet.execute("gpu1", f"sha256sum {FILES}/*")
     run = fleet.play("playbooks/remove.yml")
@@ -294,6 +295,7 @@ def test_removed_service_comes_back_with_its_data(fleet: Fleet) -> None:
     assert "webui.db" in fleet.execute("gpu1", f"ls {DATA}")
 
 
+@pytest.mark.thorough
 def test_purge_leaves_nothing(fleet: Fleet) -> None:
     run = fleet.play("playbooks/remove.yml", "-e", "purge=true")
     assert run.code == 0, run.output
@@ -302,6 +304,7 @@ def test_purge_leaves_nothing(fleet: Fleet) -> None:
     )
 
 
+@pytest.mark.thorough
 def test_a_service_without_models_is_proven_as_far_as_possible(fleet: Fleet) -> None:
     run = fleet.play("site.yml", "-e", json.dumps({"ollama_models": []}))
     assert run.code == 0, run.output
