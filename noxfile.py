@@ -82,12 +82,6 @@ def molecule(session: nox.Session, scenario: str) -> None:
     session.run("molecule", "test", "--no-command-borders", "--scenario-name", scenario, env=env)
 
 
-@nox.session(python=False)
-def system(session: nox.Session) -> None:
-    """The life of a fleet but for what is left to test-all."""
-    session.run("python", "-m", "pytest", junit(session), "tests/system", "-m", "not thorough", *session.posargs)
-
-
 @nox.session(name="unit-matrix")
 @nox.parametrize("core,python", CORES.items(), ids=CORES)
 def unit_matrix(session: nox.Session, core: str) -> None:

@@ -9,6 +9,7 @@ A session that ran pytest counts its tests, any other counts as one.
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -24,17 +25,19 @@ REPORTS = ROOT / ".cache" / "reports"
 CHECK = ["sanity", "ansible-lint", "tests(unit)", "docs", "code", "yamllint", "antsibull-nox-config"]
 CHECK += ["license-check", "extra-checks"]
 HERE = "--no-venv"
-TEST = [
+CONTRACT = [HERE, "--session", "tests(contract)"]
+ALL = [
     [HERE, "--parallel=2", "--allow-parallel", "--session", *CHECK],
-    [HERE, "--session", "tests(contract)"],
+    CONTRACT,
     [HERE, "--parallel=2", "--allow-parallel", "--session", "molecule", "tests(integration)"],
-    [HERE, "--session", "system"],
+    [HERE, "--session", "tests(system)"],
 ]
+QUICK = ["--", "-m", "not thorough"]
 SETS = {
-    "check": TEST[:1],
-    "contract": TEST[1:2],
-    "test": TEST,
-    "test-all": [*TEST[:-1], [HERE, "--session", "tests(system)"], ["--session", "unit-matrix", "sanity-matrix"]],
+    "check": ALL[:1],
+    "contract": [CONTRACT],
+    "test": [ALL[0], *([*part, *QUICK] for part in ALL[1:])],
+    "test-all": [*ALL, ["--session", "unit-matrix", "sanity-matrix"]],
 }
 
 
@@ -77,7 +80,7 @@ def main() -> int:
         counts += run(part, number)
         if counts["failed"]:
             for left in parts[number:]:
-                print("not run:", *left[left.index("--session") + 1 :])
+                print("not run:", *itertools.takewhile("--".__ne__, left[left.index("--session") + 1 :]))
             break
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print(f"{sys.argv[1]}: {minutes} min {seconds} s, {counts['skipped']} skipped")

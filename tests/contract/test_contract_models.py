@@ -12,8 +12,8 @@ import typing as t
 import uuid
 
 import pytest
-from conftest import Shelf
-from contract_client import Server
+from ollama_client import Server
+from shelf import Shelf
 from tiny_models import LICENSE, TEMPLATE
 
 YEAR_2020 = 1577836800
@@ -91,6 +91,12 @@ def test_show_gives_the_long_lists_when_asked(server: Server, pulled: str) -> No
     assert information["tokenizer.ggml.tokens"][:4] == ["<unk>", "<s>", "</s>", "<0x00>"]
     assert information["tokenizer.ggml.token_type"][:4] == [2, 3, 3, 6]
     assert information["tokenizer.ggml.scores"][:3] == [0, -1, -2]
+
+
+def test_parameters_keep_their_order_in_one_process(server: Server, shelf: Shelf) -> None:
+    name = shelf.add(parameters={"stop": ["a", "b"], "temperature": 0.7, "top_k": 20, "top_p": 0.5, "seed": 3})
+    server.pull(name)
+    assert len({show(server, name)["parameters"] for _time in range(10)}) == 1
 
 
 def test_show_of_a_sparse_model(server: Server, shelf: Shelf) -> None:
@@ -229,69 +235,3 @@ def test_models_are_listed_newest_first(own_server: Server, shelf: Shelf, pulled
     tags = own_server.tags()
     assert [name for name in tags if name.startswith(shelf.prefix)] == [pulled, f"{shelf.prefix}/tiny:older"]
     assert tags[f"{shelf.prefix}/tiny:older"]["modified_at"].startswith("2020-01-01T00:00:00")
-
-
-def test_a_model_without_weights_is_listed_and_no_use(own_server: Server, shelf: Shelf) -> None:
-    name = shelf.add(seed=8)
-    own_server.pull(name)
-    own_server.blob(shelf.digests(name)[0]).unlink()
-    assert name in own_server.tags()
-    assert own_server.call("POST", "/api/show", {"model": name}).error == (404, f"model '{name}' not found")
-    generated = own_server.call("POST", "/api/generate", {"model": name})
-    assert generated.error == (400, f'"{name}" does not support generate')
-
-
-@pytest.mark.parametrize(("content", "message"), [("", "EOF"), ('{"layers": [', "unexpected EOF")])
-def test_a_broken_manifest(own_server: Server, shelf: Shelf, pulled: str, content: str, message: str) -> None:
-    own_server.stored("manifests", *shelf.prefix.split("/"), "tiny", "latest").write_text(content)
-    assert pulled not in own_server.tags()
-    assert own_server.call("POST", "/api/show", {"model": pulled}).error == (500, message)
-    assert own_server.call("POST", "/api/generate", {"model": pulled}).error == (500, message)
-    assert own_server.call("DELETE", "/api/delete", {"model": pulled}).error == (500, message)
-    assert own_server.pull(pulled).lines[-1] == {"status": "success"}
-    assert pulled in own_server.tags()
-
-
-def test_a_blob_is_uploaded_once(own_server: Server) -> None:
-    content = b"hello blob\n"
-    path = f"/api/blobs/sha256:{hashlib.sha256(content).hexdigest()}"
-    assert own_server.call("HEAD", path).status == 404
-    uploaded = own_server.call("POST", path, content)
-    assert (uploaded.status, uploaded.text) == (201, "")
-    assert own_server.call("HEAD", path).status == 200
-    again = own_server.call("POST", path, b"")
-    assert (again.status, again.text) == (200, "")
-    assert own_server.blob(path.rpartition("/")[2]).read_bytes() == content
-
-
-def test_a_blob_is_uploaded_in_chunks(own_server: Server) -> None:
-    digest = f"sha256:{hashlib.sha256(b'onetwo').hexdigest()}"
-    assert own_server.call("POST", f"/api/blobs/{digest}", iter([b"one", b"two"])).status == 201
-    assert own_server.blob(digest).read_bytes() == b"onetwo"
-
-
-def test_a_blob_under_a_wrong_digest(own_server: Server) -> None:
-    wanted, found = f"sha256:{64 * '0'}", f"sha256:{hashlib.sha256(b'other').hexdigest()}"
-    answer = own_server.call("POST", f"/api/blobs/{wanted}", b"other")
-    assert answer.error == (400, f'digest mismatch, expected "{wanted}", got "{found}"')
-    assert own_server.call("HEAD", f"/api/blobs/{wanted}").status == 404
-    assert own_server.call("HEAD", f"/api/blobs/{found}").status == 200
-
-
-@pytest.mark.parametrize(
-    ("digest", "status"),
-    [
-        ("sha256-" + 64 * "0", 404),
-        ("sha256:" + 64 * "A", 404),
-        ("sha256:" + 63 * "0", 400),
-        ("sha256:xyz", 400),
-        ("md5:abc", 400),
-        (64 * "0", 400),
-    ],
-)
-def test_the_form_of_a_digest(server: Server, digest: str, status: int) -> None:
-    assert server.call("HEAD", f"/api/blobs/{digest}").status == status
-
-
-def test_an_upload_under_a_malformed_digest(server: Server) -> None:
-    assert server.call("POST", "/api/blobs/sha256:xyz", b"bytes").error == (400, "invalid digest format")

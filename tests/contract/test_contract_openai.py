@@ -11,7 +11,7 @@ import typing as t
 import uuid
 
 import pytest
-from contract_client import Answer, Server
+from ollama_client import Answer, Server
 
 USER = [{"role": "user", "content": "alpha bravo"}]
 

@@ -13,8 +13,9 @@ import socket
 import subprocess
 
 import pytest
-from conftest import Shelf, environment, start, stop
-from contract_client import Server
+from ollama_client import Server
+from ollama_process import environment, start, stop
+from shelf import Shelf
 
 SERVER_IS_DOWN = "Error: could not connect to ollama server, run 'ollama serve' to start it\n"
 
@@ -60,6 +61,42 @@ def test_version(own_server: Server, tmp_path: pathlib.Path) -> None:
     )
 
 
+def test_pull_by_the_command(own_server: Server, shelf: Shelf, tmp_path: pathlib.Path) -> None:
+    name = shelf.add()
+    for _time in range(2):
+        pulled = run(own_server, tmp_path, own_server.url, "pull", "--insecure", name)
+        assert (pulled.returncode, pulled.stdout) == (0, "")
+        assert "success" in pulled.stderr
+    assert name in own_server.tags()
+    refused = run(own_server, tmp_path, own_server.url, "pull", "--insecure", f"{shelf.prefix}/nosuch")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.endswith("Error: pull model manifest: file does not exist\n")
+    assert shelf.requests()[-2:] == [("GET", "latest", ""), ("GET", "latest", "")]
+
+
+def test_rm_by_the_command(own_server: Server, shelf: Shelf, tmp_path: pathlib.Path) -> None:
+    names = [shelf.add(model, seed=1001) for model in ("first", "second")]
+    for name in names:
+        own_server.pull(name)
+    removed = run(own_server, tmp_path, own_server.url, "rm", *names)
+    assert (removed.returncode, removed.stdout) == (0, "".join(f"deleted '{name}'\n" for name in names))
+    again = run(own_server, tmp_path, own_server.url, "rm", names[0])
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr.endswith(f"Error: model '{names[0]}' not found\n")
+
+
+def test_show_by_the_command(own_server: Server, pulled: str, tmp_path: pathlib.Path) -> None:
+    shown = own_server.call("POST", "/api/show", {"model": pulled}).json()
+    for text, end in (("modelfile", "\n"), ("parameters", "\n"), ("license", "\n"), ("template", ""), ("system", "")):
+        told = run(own_server, tmp_path, own_server.url, "show", pulled, f"--{text}")
+        assert (told.returncode, told.stdout) == (0, shown.get(text, "") + end)
+    summary = run(own_server, tmp_path, own_server.url, "show", pulled)
+    assert (summary.returncode, summary.stdout.splitlines()[0]) == (0, "  Model")
+    missing = run(own_server, tmp_path, own_server.url, "show", f"{pulled}x")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert missing.stderr.endswith(f"model '{pulled}x' not found\n")
+
+
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_server(own_server: Server, tmp_path: pathlib.Path, signum: signal.Signals) -> None:
     started = start(tmp_path)
@@ -82,24 +119,5 @@ def test_the_environment_sets_keep_alive_and_context(own_server: Server, shelf: 
         item = started.server.running()[name]
         assert item["expires_at"] > "2300"
         assert item["context_length"] == 512
-    finally:
-        stop(started)
-
-
-def test_the_standin_says_what_it_is(own_server: Server, pulled: str) -> None:
-    if not own_server.standin:
-        pytest.skip("this is a real server")
-    body = {"model": pulled, "messages": [{"role": "user", "content": "Who are you?"}], "stream": False}
-    reply = own_server.call("POST", "/api/chat", body).json()["message"]["content"]
-    assert reply == f'This is the stand-in for Ollama, which runs no model. "{pulled}" was asked: Who are you?'
-
-
-def test_the_standin_takes_its_version_from_the_environment(own_server: Server, tmp_path: pathlib.Path) -> None:
-    if not own_server.standin:
-        pytest.skip("this is a real server")
-    assert own_server.call("GET", "/api/version").json() == {"version": "0.32.15"}
-    started = start(tmp_path, OLLAMA_STANDIN_VERSION="0.33.1")
-    try:
-        assert started.server.call("GET", "/api/version").json() == {"version": "0.33.1"}
     finally:
         stop(started)

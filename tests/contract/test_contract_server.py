@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from contract_client import Server
+from ollama_client import Server
 
 JSON = "application/json; charset=utf-8"
 

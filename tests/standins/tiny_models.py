@@ -17,8 +17,11 @@ MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
 LAYER_TYPE = "application/vnd.ollama.image."
 LICENSE = "Test data of the collection selfhosted.llm: random numbers, not a trained model. GPL-3.0-or-later."
+PARAMETERS = {"stop": ["</s>"], "temperature": 0.7}
 TEMPLATE = "{{ if .System }}{{ .System }} {{ end }}{{ .Prompt }}"
 
+MEGABYTE = 1 << 20
+ZEROS = bytes(MEGABYTE)
 ALIGNMENT = 32
 UINT32, FLOAT32, STRING, ARRAY, INT32 = 4, 6, 8, 9, 5
 F32 = 0
@@ -34,7 +37,11 @@ thing think this those time to two up use very want way we well what when which 
 
 
 class TinyModel(t.NamedTuple):
-    """:arg repository: ``<namespace>/<model>``; ``width``: length of its vectors, which decides how large it is"""
+    """:arg repository: ``<namespace>/<model>``
+    :arg width: length of its vectors, which decides how large it is
+    :arg padding: bytes after the weights, for large models; they take hardly any disk space at the registry
+    :arg file_type: what the weights say of themselves: 0 is F32, 1 is F16
+    """
 
     repository: str
     tag: str
@@ -42,6 +49,9 @@ class TinyModel(t.NamedTuple):
     seed: int
     embedding: bool = False
     system: str = ""
+    padding: int = 0
+    file_type: int = 0
+    parameters: dict[str, t.Any] | None = None
 
 
 DEFAULT_MODELS = (
@@ -54,10 +64,10 @@ DEFAULT_MODELS = (
 def write_model(root: pathlib.Path, model: TinyModel) -> str:
     """Write manifest and blobs under a registry's root and return the digest of the manifest, in hex."""
     tensors = _tensors(model.width)
-    layers = [_blob(root, "model", _gguf(model, tensors))]
+    layers = [_weights(root, gguf(model), model.padding)]
     if not model.embedding:
         layers.append(_blob(root, "template", TEMPLATE.encode()))
-        layers.append(_blob(root, "params", json.dumps({"stop": ["</s>"], "temperature": 0.7}).encode()))
+        layers.append(_blob(root, "params", json.dumps(model.parameters or PARAMETERS).encode()))
     if model.system:
         layers.append(_blob(root, "system", model.system.encode()))
     layers.append(_blob(root, "license", LICENSE.encode()))
@@ -89,6 +99,26 @@ def _blob(root: pathlib.Path, kind: str, content: bytes) -> dict[str, t.Any]:
     return {"mediaType": LAYER_TYPE + kind, "digest": f"sha256:{digest}", "size": len(content)}
 
 
+def _weights(root: pathlib.Path, gguf: bytes, padding: int) -> dict[str, t.Any]:
+    """Padding is zeros but for the number of each megabyte, so that no part of the file can stand for another."""
+    if not padding:
+        return _blob(root, "model", gguf)
+    unfinished = root / "blobs" / f".padded-{len(gguf)}-{padding}"
+    unfinished.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256(gguf)
+    with unfinished.open("wb") as stream:
+        stream.write(gguf)
+        for number in range(0, padding, MEGABYTE):
+            block = struct.pack("<Q", number) + ZEROS[8:]
+            digest.update(block[: padding - number])
+            stream.seek(len(gguf) + number)
+            stream.write(block[: min(8, padding - number)])
+        stream.truncate(len(gguf) + padding)
+    unfinished.replace(root / "blobs" / f"sha256-{digest.hexdigest()}")
+    size = len(gguf) + padding
+    return {"mediaType": LAYER_TYPE + "model", "digest": f"sha256:{digest.hexdigest()}", "size": size}
+
+
 def _tensors(width: int) -> dict[str, tuple[int, int]]:
     """Everything that the llama architecture needs; (n, 1) is a vector."""
     head = width // HEADS
@@ -118,7 +148,9 @@ def _tokens() -> list[tuple[str, int]]:
     )
 
 
-def _gguf(model: TinyModel, tensors: dict[str, tuple[int, int]]) -> bytes:
+def gguf(model: TinyModel) -> bytes:
+    """The file with the weights."""
+    tensors = _tensors(model.width)
     tokens = _tokens()
     numbers = {
         "context_length": CONTEXT,
@@ -133,7 +165,7 @@ def _gguf(model: TinyModel, tensors: dict[str, tuple[int, int]]) -> bytes:
         numbers["pooling_type"] = MEAN_POOLING
     pairs = [
         _string("general.architecture") + struct.pack("<I", STRING) + _string("llama"),
-        _string("general.file_type") + struct.pack("<II", UINT32, 0),
+        _string("general.file_type") + struct.pack("<II", UINT32, model.file_type),
         *(_string(f"llama.{key}") + struct.pack("<II", UINT32, value) for key, value in numbers.items()),
         _string("llama.attention.layer_norm_rms_epsilon") + struct.pack("<If", FLOAT32, 1e-5),
         _string("tokenizer.ggml.model") + struct.pack("<I", STRING) + _string("llama"),
@@ -143,11 +175,18 @@ def _gguf(model: TinyModel, tensors: dict[str, tuple[int, int]]) -> bytes:
     ]
     for index, key in enumerate(("unknown", "bos", "eos")):
         pairs.append(_string(f"tokenizer.ggml.{key}_token_id") + struct.pack("<II", UINT32, index))
+    return _with_tensors(pairs, tensors, model.seed)
+
+
+def adapter(seed: int) -> bytes:
+    """A GGUF file that calls itself an adapter of the models above."""
+    texts = {"general.architecture": "llama", "general.type": "adapter", "adapter.type": "lora"}
+    pairs = [_string(key) + struct.pack("<I", STRING) + _string(text) for key, text in texts.items()]
+    return _with_tensors(pairs, {"blk.0.attn_q.weight.lora_a": (32, 4), "blk.0.attn_q.weight.lora_b": (4, 32)}, seed)
+
+
+def _with_tensors(pairs: list[bytes], tensors: dict[str, tuple[int, int]], seed: int) -> bytes:
     header = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(pairs)) + b"".join(pairs)
-    return _with_tensors(header, tensors, model.seed)
-
-
-def _with_tensors(header: bytes, tensors: dict[str, tuple[int, int]], seed: int) -> bytes:
     infos, data = b"", b""
     for number, (name, shape) in enumerate(tensors.items()):
         dimensions = [length for length in shape if length > 1]

@@ -11,18 +11,20 @@ import typing as t
 
 from . import names
 from .binding import bind
-from .describe import Model, list_models
+from .create import Creator, check_files
+from .listing import Listing
 from .pull import Puller
-from .reply import JSON_OF_STREAM, ApiError, Reply, error_reply, json_reply, stream_reply
-from .store import Store
+from .reply import ApiError, Reply, error_reply, json_reply, progress_reply
 
 CLOUD_DISABLED = "ollama cloud is disabled: remote model details are unavailable"
 
 
 class ModelApi:
-    def __init__(self, store: Store, puller: Puller, version: str) -> None:
-        self.store = store
+    def __init__(self, listing: Listing, puller: Puller, version: str) -> None:
+        self.listing = listing
+        self.store = listing.store
         self.puller = puller
+        self.creator = Creator(listing, puller)
         self.version_number = version
 
     def root(self) -> Reply:
@@ -36,7 +38,7 @@ class ModelApi:
         return json_reply({"cloud": {"disabled": disabled, "source": "env" if disabled else "none"}})
 
     def tags(self) -> Reply:
-        return json_reply({"models": list_models(self.store)})
+        return json_reply({"models": self.listing.items()})
 
     def show(self, raw: bytes) -> Reply:
         body = bind("ShowRequest", raw)
@@ -50,7 +52,7 @@ class ModelApi:
             raise ApiError(403, CLOUD_DISABLED)
         name = self.store.existing(names.parse(base))
         try:
-            return json_reply(Model(self.store, self.store.get(name)).shown(body.get("verbose", False)))
+            return json_reply(self.listing.show(name, body.get("verbose", False)))
         except FileNotFoundError:
             raise ApiError(404, f"model '{name.short}' not found") from None
 
@@ -61,10 +63,15 @@ class ModelApi:
         if not asked or not name.valid:
             raise ApiError(400, "invalid model name")
         lines = self.puller.pull(self.store.existing(name), body.get("insecure", False))
-        if body.get("stream", True):
-            return stream_reply(lines)
-        last = list(lines)[-1]
-        return json_reply(last, 500 if "error" in last else 200, JSON_OF_STREAM)
+        return progress_reply(lines, body.get("stream", True))
+
+    def create(self, raw: bytes) -> Reply:
+        body = bind("CreateRequest", raw)
+        check_files(body)
+        name = names.parse(_model(body))
+        if not name.valid:
+            raise ApiError(400, "invalid model name")
+        return progress_reply(self.creator.create(self.store.existing(name), body), body.get("stream", True))
 
     def delete(self, raw: bytes) -> Reply:
         asked = _model(bind("DeleteRequest", raw))
@@ -92,6 +99,7 @@ class ModelApi:
             self.store.copy(*pair)
         except FileNotFoundError:
             raise ApiError(404, f'model "{body["source"]}" not found') from None
+        self.listing.refresh(pair[1])
         return Reply()
 
     def head_blob(self, digest: str) -> Reply:
@@ -102,7 +110,7 @@ class ModelApi:
     def post_blob(self, digest: str, chunks: t.Iterable[bytes]) -> Reply:
         if self.store.blob_path(digest).exists():
             return Reply()
-        stored = self.store.add_blob(chunks)
+        stored, _is_new = self.store.add_blob(chunks)
         if stored != digest:
             raise ApiError(400, f'digest mismatch, expected "{digest}", got "{stored}"')
         return Reply(201)

@@ -17,6 +17,17 @@ SCHEMAS: dict[str, dict[str, str]] = {
     "ShowRequest": {**MODEL, "verbose": "bool"},
     "DeleteRequest": MODEL,
     "CopyRequest": {"source": "string", "destination": "string"},
+    "CreateRequest": {
+        **MODEL,
+        **dict.fromkeys(("from", "template", "system", "quantize", "quantization"), "string"),
+        **dict.fromkeys(("renderer", "parser", "requires"), "string"),
+        "files": "map[string]string",
+        "adapters": "map[string]string",
+        "license": "any",
+        "parameters": "map[string]interface {}",
+        "messages": "[]api.Message",
+        "stream": "bool",
+    },
     "ChatRequest": {**STREAMED, "messages": "[]api.Message", "tools": "api.Tools", "think": "any"},
     "GenerateRequest": {**STREAMED, "prompt": "string", "system": "string", "think": "any"},
     "EmbedRequest": {**STREAMED, "input": "any", "dimensions": "int"},
@@ -37,6 +48,7 @@ GO_TYPES = {
     "[]openai.Message": "array",
     "api.Tools": "array",
     "map[string]interface {}": "object",
+    "map[string]string": "object",
     "openai.StreamOptions": "object",
 }
 UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}

@@ -11,12 +11,23 @@ import typing as t
 
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 FLOAT32, STRING, ARRAY = 6, 8, 9
+ALIGNMENT = 32
 TENSOR_TYPES = {0: "F32", 1: "F16", 2: "Q4_0", 8: "Q8_0", 12: "Q4_K", 14: "Q6_K", 30: "BF16"}
+FILE_TYPES = {1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 14: "Q4_K_S", 15: "Q4_K_M", 18: "Q6_K", 32: "BF16"}
+UNKNOWN_TYPE = "unknown"
 
 
 class Header(t.NamedTuple):
+    """:arg start: where the tensors begin"""
+
     metadata: dict[str, t.Any]
     tensors: list[dict[str, t.Any]]
+    start: int
+
+    @property
+    def file_type(self) -> str:
+        """The server takes 0, the code of F32, for a file that does not say it."""
+        return FILE_TYPES.get(self.metadata.get("general.file_type", 0), UNKNOWN_TYPE)
 
     def get(self, key: str) -> t.Any:
         """A value of the model's own architecture, such as ``context_length``."""
@@ -33,7 +44,7 @@ class Header(t.NamedTuple):
         return total
 
 
-class _Reader:
+class Reader:
     def __init__(self, stream: t.BinaryIO) -> None:
         self.stream = stream
 
@@ -63,7 +74,7 @@ class _Reader:
 def read_header(path: str) -> Header:
     """:raises ValueError: for a file that is not GGUF"""
     with open(path, "rb") as stream:
-        reader = _Reader(stream)
+        reader = Reader(stream)
         if reader.bytes(4) != b"GGUF":
             raise ValueError("not a GGUF file")
         reader.scalar(4)
@@ -79,4 +90,5 @@ def read_header(path: str) -> Header:
             kind = reader.scalar(4)
             reader.scalar(10)
             tensors.append({"name": name, "type": TENSOR_TYPES.get(kind, str(kind)), "shape": shape})
-    return Header(metadata, tensors)
+        start = stream.tell() + -stream.tell() % metadata.get("general.alignment", ALIGNMENT)
+    return Header(metadata, tensors, start)

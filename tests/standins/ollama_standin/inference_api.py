@@ -105,7 +105,8 @@ class InferenceApi:
 
     def _load(self, body: Fields, model: Model) -> None:
         keep_alive = duration_seconds(body["keep_alive"]) if "keep_alive" in body else None
-        self.runners.load(model, keep_alive, body.get("options", {}).get("num_ctx"))
+        options = {**model.parameters, **body.get("options", {})}
+        self.runners.load(model, keep_alive, options.get("num_ctx"))
 
 
 def message(text: str) -> Fields:

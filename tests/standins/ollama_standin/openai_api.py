@@ -12,27 +12,27 @@ import typing as t
 
 from . import names
 from .binding import bind
-from .describe import list_models
+from .gojson import dump
 from .inference_api import Fields, InferenceApi, Line, message
-from .reply import JSON_OF_STREAM, ApiError, Reply, encode, json_reply
-from .store import Store
+from .listing import Listing
+from .reply import JSON_OF_STREAM, ApiError, Reply, json_reply
 
 ERROR_TYPES = {400: "invalid_request_error", 404: "not_found_error"}
 EVENT_STREAM = "text/event-stream"
 
 
 class OpenAiApi:
-    def __init__(self, store: Store, inference: InferenceApi) -> None:
-        self.store = store
+    def __init__(self, listing: Listing, inference: InferenceApi) -> None:
+        self.listing = listing
         self.inference = inference
 
     def models(self) -> Reply:
-        items = [_model(item["name"], item["modified_at"]) for item in list_models(self.store)]
+        items = [_model(item["name"], item["modified_at"]) for item in self.listing.items()]
         return json_reply({"object": "list", "data": items}, content_type=JSON_OF_STREAM)
 
     def model(self, asked: str) -> Reply:
-        name = self.store.existing(names.parse(asked))
-        for item in list_models(self.store):
+        name = self.listing.store.existing(names.parse(asked))
+        for item in self.listing.items():
             if item["name"] == name.short:
                 return json_reply(_model(asked, item["modified_at"]), content_type=JSON_OF_STREAM)
         return openai_error(ApiError(404, f"model '{name.short}' not found"))
@@ -102,4 +102,4 @@ def _events(body: Fields, lines: t.Iterator[Line]) -> t.Generator[bytes, None, N
 
 
 def _event(value: Fields) -> bytes:
-    return b"data: " + encode(value) + b"\n\n"
+    return b"data: " + dump(value) + b"\n\n"

@@ -11,32 +11,45 @@ import json
 import pathlib
 import typing as t
 
-from .download import DownloadError, Downloads, Progress, progress
+from .download import DownloadError
+from .downloads import Downloads, Progress, progress
+from .listing import Listing
+from .manifest import Blob, blobs_of, parse_manifest
 from .names import Name
 from .registry_client import RegistryClient, RegistryError
-from .store import Store, StoreError, blob_digests, parse_manifest
+from .reply import ApiError, Lines
+
+TENSOR_TYPE = "application/vnd.ollama.image.tensor"
 
 
 class Puller:
-    def __init__(self, store: Store, downloads: Downloads, version: str, prune: bool) -> None:
-        self.store = store
+    """:arg prune: whether blobs that only the old manifest used are removed"""
+
+    def __init__(self, listing: Listing, downloads: Downloads, version: str, prune: bool) -> None:
+        self.listing = listing
+        self.store = listing.store
         self.downloads = downloads
         self.version = version
         self.prune = prune
 
-    def pull(self, name: Name, insecure: bool) -> t.Generator[Progress, None, None]:
-        """The lines of a pull; a failure is the last one, as the answer has begun with status 200 by then."""
+    def pull(self, name: Name, insecure: bool) -> Lines:
+        """:raises ApiError: when it fails; the answer has begun with status 200 by then"""
         try:
             yield from self._steps(name, insecure)
+        except ConnectionError:
+            raise
         except (RegistryError, DownloadError, OSError, ValueError) as exc:
-            yield {"error": str(exc)}
+            raise ApiError(500, str(exc)) from exc
 
     def _steps(self, name: Name, insecure: bool) -> t.Iterator[Progress]:
-        old = self._digests(name)
+        old = self.store.digests(name)
         scheme = "http" if insecure else "https"
         client = RegistryClient(f"{scheme}://{name.host}", f"{name.namespace}/{name.model}", self.version)
         yield {"status": "pulling manifest"}
-        raw, digests = _manifest(client, name.tag)
+        raw, layers, config = _manifest(client, name.tag)
+        if any(layer.get("mediaType") == TENSOR_TYPE for layer in layers):
+            raise RegistryError("this model requires MLX support, but the MLX runtime is not available")
+        digests = blobs_of(layers, config)
         fetched = []
         for digest in digests:
             path = self.store.blob_path(digest)
@@ -54,19 +67,14 @@ class Puller:
         if self.prune and unused:
             yield {"status": "removing unused layers"}
             self.store.remove_unused(unused)
+        self.listing.refresh(name)
         yield {"status": "success"}
 
-    def _digests(self, name: Name) -> set[str]:
-        try:
-            return self.store.get(name).digests
-        except (FileNotFoundError, StoreError):
-            return set()
 
-
-def _manifest(client: RegistryClient, tag: str) -> tuple[bytes, list[str]]:
+def _manifest(client: RegistryClient, tag: str) -> tuple[bytes, list[Blob], Blob]:
     try:
         raw = client.manifest(tag)
-        return raw, blob_digests(*parse_manifest(raw))
+        return (raw, *parse_manifest(raw))
     except RegistryError as exc:
         raise RegistryError(f"pull model manifest: {exc}") from exc
     except json.JSONDecodeError as exc:

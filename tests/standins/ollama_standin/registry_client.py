@@ -14,11 +14,12 @@ import socket
 import ssl
 import typing as t
 import urllib.request
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 STALL_SECONDS = 30
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 MAX_REDIRECTS = 10
+CANCELED = "context canceled"
 
 
 class RegistryError(Exception):
@@ -30,7 +31,7 @@ class Stalled(RegistryError):
 
 
 class RegistryClient:
-    """The repository of one model; one request at a time, which another thread may abort.
+    """The repository of one model. Another thread may abort its requests, all at once.
 
     :arg base_url: ``http://host:port`` or ``https://host``
     """
@@ -40,11 +41,14 @@ class RegistryClient:
         machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
         self.headers = {"User-Agent": f"ollama/{version} ({machine} linux) Go/standin"}
         self.aborted = False
-        self.socket: socket.socket | None = None
+        self.sockets: set[socket.socket] = set()
 
     def manifest(self, tag: str) -> bytes:
         with self._checked("GET", f"{self.root}/manifests/{tag}", {"Accept": MANIFEST_TYPE}) as response:
-            return response.read()
+            try:
+                return response.read()
+            except (OSError, http.client.HTTPException) as exc:
+                raise RegistryError("unexpected EOF") from exc
 
     def blob_size(self, digest: str) -> int:
         with self._checked("HEAD", f"{self.root}/blobs/{digest}", {}) as response:
@@ -68,31 +72,31 @@ class RegistryClient:
     @contextlib.contextmanager
     def open(self, method: str, url: str, headers: dict[str, str]) -> t.Iterator[http.client.HTTPResponse]:
         """An answer of whatever status."""
-        parts = urlsplit(url)
+        connection, target = _route(url)
         try:
-            connection = _connection(parts.scheme, parts.netloc)
             connection.connect()
-            self.socket = connection.sock
+            self.sockets.add(connection.sock)
             if self.aborted:
-                raise RegistryError("context canceled")
-            connection.request(method, parts._replace(scheme="", netloc="").geturl(), headers=headers)
+                raise RegistryError(CANCELED)
+            connection.request(method, target, headers=headers)
             response = connection.getresponse()
         except socket.timeout as exc:
             raise Stalled(f'{method.capitalize()} "{url}": context deadline exceeded') from exc
         except (OSError, http.client.HTTPException) as exc:
-            raise RegistryError(f'{method.capitalize()} "{url}": {_reason(exc, parts)}') from exc
+            raise RegistryError(f'{method.capitalize()} "{url}": {_reason(exc, connection, url)}') from exc
         try:
             yield response
         finally:
+            self.sockets.discard(connection.sock)
             response.close()
             connection.close()
 
     def abort(self) -> None:
-        """End a wait for the registry, now and for good."""
+        """End every wait for the registry, now and for good."""
         self.aborted = True
-        if self.socket:
+        for waiting in list(self.sockets):
             with contextlib.suppress(OSError):
-                self.socket.shutdown(socket.SHUT_RDWR)
+                waiting.shutdown(socket.SHUT_RDWR)
 
     @contextlib.contextmanager
     def _checked(self, method: str, url: str, headers: dict[str, str]) -> t.Iterator[http.client.HTTPResponse]:
@@ -106,15 +110,19 @@ class RegistryClient:
             yield response
 
 
-def _connection(scheme: str, netloc: str) -> http.client.HTTPConnection:
-    if scheme == "http":
-        return http.client.HTTPConnection(netloc, timeout=STALL_SECONDS)
-    proxy = urllib.request.getproxies().get("https")
-    if not proxy or _is_loopback(netloc) or urllib.request.proxy_bypass(netloc):
-        return http.client.HTTPSConnection(netloc, timeout=STALL_SECONDS)
-    connection = http.client.HTTPSConnection(urlsplit(proxy).netloc, timeout=STALL_SECONDS)
-    connection.set_tunnel(netloc)
-    return connection
+def _route(url: str) -> tuple[http.client.HTTPConnection, str]:
+    """A connection, by a proxy where the environment names one, and what to ask for over it."""
+    parts = urlsplit(url)
+    path = parts._replace(scheme="", netloc="").geturl()
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    if not proxy or _is_loopback(parts.netloc) or urllib.request.proxy_bypass(parts.netloc):
+        return kind(parts.netloc, timeout=STALL_SECONDS), path
+    connection = kind(urlsplit(proxy).netloc, timeout=STALL_SECONDS)
+    if parts.scheme == "http":
+        return connection, url
+    connection.set_tunnel(parts.netloc)
+    return connection, path
 
 
 def _is_loopback(netloc: str) -> bool:
@@ -125,11 +133,15 @@ def _is_loopback(netloc: str) -> bool:
         return hostname == "localhost"
 
 
-def _reason(exc: Exception, parts: SplitResult) -> str:
+def _reason(exc: Exception, connection: http.client.HTTPConnection, url: str) -> str:
+    """What went wrong, in the words of Go."""
+    parts = urlsplit(url)
+    address = f"{connection.host}:{connection.port}"
+    proxied = "" if address.startswith(str(parts.hostname)) else "proxyconnect tcp: "
     if isinstance(exc, ConnectionRefusedError):
-        return f"dial tcp {parts.netloc}: connect: connection refused"
+        return f"{proxied}dial tcp {address}: connect: connection refused"
     if isinstance(exc, socket.gaierror):
-        return f"dial tcp: lookup {parts.hostname}: no such host"
+        return f"{proxied}dial tcp: lookup {connection.host}: no such host"
     if isinstance(exc, ssl.SSLCertVerificationError):
         return "tls: failed to verify certificate: x509: certificate signed by unknown authority"
     if isinstance(exc, ssl.SSLError) and exc.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):

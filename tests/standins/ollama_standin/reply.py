@@ -7,26 +7,31 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import itertools
 import typing as t
+
+from .gojson import dump
 
 JSON = "application/json; charset=utf-8"
 # Set before a streamed answer is known to be one object, the type has no charset.
 JSON_OF_STREAM = "application/json"
 NDJSON = "application/x-ndjson"
-ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
 Lines = t.Generator[dict[str, t.Any], None, None]
 
 
 class Reply(t.NamedTuple):
-    """``parts``, when given, is sent in chunks as it comes; ``body`` is sent with its length otherwise."""
+    """``parts``, when given, is sent in chunks as it comes, an empty one only asks whether the client is still there.
+
+    ``pending``, when given: the last of these lines is the answer. Else ``body`` is sent with its length.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: str = ""
     parts: t.Generator[bytes, None, None] | None = None
+    pending: Lines | None = None
 
 
 class ApiError(Exception):
@@ -35,25 +40,38 @@ class ApiError(Exception):
         self.status = status
         self.message = message
 
-
-def encode(value: t.Any) -> bytes:
-    """JSON as Go writes it: no blanks, and characters of HTML escaped."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).translate(ESCAPES).encode()
+    @property
+    def line(self) -> dict[str, str]:
+        return {"error": self.message}
 
 
 def json_reply(value: t.Any, status: int = 200, content_type: str = JSON) -> Reply:
-    return Reply(status, encode(value), content_type)
+    return Reply(status, dump(value), content_type)
 
 
 def error_reply(status: int, message: str) -> Reply:
-    return json_reply({"error": message}, status)
+    return json_reply(ApiError(status, message).line, status)
 
 
 def stream_reply(lines: Lines) -> Reply:
     return Reply(content_type=NDJSON, parts=_encoded_lines(lines))
 
 
-def _encoded_lines(lines: Lines) -> t.Generator[bytes, None, None]:
+def progress_reply(lines: Lines, stream: bool) -> Reply:
+    """The steps of a pull or a create, or only the last one. An error that comes first has a status."""
+    if not stream:
+        return Reply(pending=lines)
+    try:
+        first = next(lines)
+    except ApiError as exc:
+        return Reply(exc.status, content_type=JSON_OF_STREAM, parts=(dump(part) for part in [exc.line]))
+    return Reply(content_type=NDJSON, parts=_encoded_lines(lines, first))
+
+
+def _encoded_lines(lines: Lines, *before: dict[str, t.Any]) -> t.Generator[bytes, None, None]:
     with contextlib.closing(lines):
-        for line in lines:
-            yield encode(line) + b"\n"
+        try:
+            for line in itertools.chain(before, lines):
+                yield dump(line) + b"\n" if line else b""
+        except ApiError as exc:
+            yield dump(exc.line) + b"\n"

@@ -11,6 +11,7 @@ import ipaddress
 import os
 import pathlib
 import re
+import select
 import socket
 import socketserver
 import sys
@@ -22,11 +23,12 @@ from urllib.parse import unquote, urlsplit
 from .api import ModelApi
 from .binding import duration_seconds
 from .body import Body
-from .download import Downloads
+from .downloads import Downloads
 from .inference_api import InferenceApi
+from .listing import Listing
 from .openai_api import OpenAiApi
 from .pull import Puller
-from .reply import ApiError, Reply, error_reply
+from .reply import JSON_OF_STREAM, ApiError, Lines, Reply, error_reply, json_reply
 from .runners import Runners
 from .store import Store, StoreError
 
@@ -46,7 +48,10 @@ class OllamaServer(ThreadingHTTPServer):
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         self.store = Store(models)
-        self.store.prune_at_start()
+        self.prune = _setting("OLLAMA_NOPRUNE", "").lower() not in ("1", "true")
+        if self.prune:
+            self.store.prune_at_start()
+        self.listing = Listing(self.store)
         self.downloads = Downloads()
         self.routes = self._routes(version)
         super().__init__(address, RequestHandler)
@@ -70,11 +75,10 @@ class OllamaServer(ThreadingHTTPServer):
     def _routes(self, version: str) -> dict[str, dict[str, Handler]]:
         keep_alive = _setting("OLLAMA_KEEP_ALIVE", "5m")
         context_length = int(_setting("OLLAMA_CONTEXT_LENGTH", "0")) or DEFAULT_CONTEXT_LENGTH
-        prune = _setting("OLLAMA_NOPRUNE", "").lower() not in ("1", "true")
-        api = ModelApi(self.store, Puller(self.store, self.downloads, version, prune), version)
+        api = ModelApi(self.listing, Puller(self.listing, self.downloads, version, self.prune), version)
         seconds = float(keep_alive) if re.fullmatch(r"-?\d+", keep_alive) else duration_seconds(keep_alive)
         inference = InferenceApi(self.store, Runners(seconds, context_length))
-        openai = OpenAiApi(self.store, inference)
+        openai = OpenAiApi(self.listing, inference)
         return {
             "/": {"HEAD": api.root, "GET": api.root},
             "/api/version": {"HEAD": api.version, "GET": api.version},
@@ -82,6 +86,7 @@ class OllamaServer(ThreadingHTTPServer):
             "/api/tags": {"HEAD": api.tags, "GET": api.tags},
             "/api/show": {"POST": api.show},
             "/api/pull": {"POST": api.pull},
+            "/api/create": {"POST": api.create},
             "/api/delete": {"DELETE": api.delete},
             "/api/copy": {"POST": api.copy},
             "/api/blobs/": {"HEAD": api.head_blob, "POST": api.post_blob},
@@ -136,6 +141,8 @@ class RequestHandler(BaseHTTPRequestHandler):
         return _handled(handlers[self.command], arguments)
 
     def _send(self, reply: Reply) -> None:
+        if reply.pending is not None:
+            reply = self._awaited(reply.pending)
         self.sent_status = reply.status
         self.send_response_only(reply.status)
         self.send_header("Date", self.date_time_string())
@@ -144,7 +151,8 @@ class RequestHandler(BaseHTTPRequestHandler):
         if reply.content_type:
             self.send_header("Content-Type", reply.content_type)
         if reply.parts is None:
-            self.send_header("Content-Length", str(len(reply.body)))
+            if reply.body or self.command != "HEAD":
+                self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(reply.body)
@@ -154,8 +162,29 @@ class RequestHandler(BaseHTTPRequestHandler):
         # A client that leaves ends the generator, and with it a pull that nobody else waits for.
         with contextlib.closing(reply.parts) as parts:
             for part in parts:
-                self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+                if part:
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+                else:
+                    self._check_client()
         self.wfile.write(b"0\r\n\r\n")
+
+    def _awaited(self, lines: Lines) -> Reply:
+        last = {}
+        with contextlib.closing(lines):
+            try:
+                for line in lines:
+                    last = line or last
+                    if not line:
+                        self._check_client()
+            except ApiError as exc:
+                return json_reply(exc.line, exc.status, JSON_OF_STREAM)
+        return json_reply(last, content_type=JSON_OF_STREAM)
+
+    def _check_client(self) -> None:
+        """:raises ConnectionError: when the client has left"""
+        readable, _writable, _failed = select.select([self.connection], [], [], 0)
+        if readable and not self.connection.recv(1, socket.MSG_PEEK):
+            raise ConnectionError("the client has left")
 
 
 def _handled(handler: Handler, arguments: list[t.Any]) -> Reply:

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import json
 import os
 import pathlib
 import re
@@ -15,64 +15,25 @@ import threading
 import time
 import typing as t
 
+from .manifest import Blob, Manifest, ManifestError
 from .names import Name
 
 DIGEST = re.compile(r"sha256[:-][0-9a-fA-F]{64}")
-LAYER_TYPE = "application/vnd.ollama.image."
 GRACE_SECONDS = 3600
 
-Blob = dict[str, t.Any]
+Signature = tuple[int, int, int]
 
 
 class StoreError(Exception):
-    """What the server answers with status 500 for a manifest that it cannot read."""
-
-
-def parse_manifest(raw: bytes) -> tuple[list[Blob], Blob]:
-    """The layers and the config. ``{}`` is a manifest, too.
-
-    :raises ValueError: when it is not a JSON object
-    """
-    content = json.loads(raw)
-    if not isinstance(content, dict):
-        raise ValueError("json: cannot unmarshal the manifest")
-    return content.get("layers") or [], content.get("config") or {}
-
-
-def blob_digests(layers: list[Blob], config: Blob) -> list[str]:
-    """Everything that a pull fetches, in its order: the layers, the config last."""
-    return [blob["digest"] for blob in [*layers, config] if blob.get("digest")]
-
-
-class Manifest:
-    def __init__(self, name: Name, path: pathlib.Path) -> None:
-        """:raises StoreError: when the file is not a manifest; :raises FileNotFoundError: when there is none"""
-        self.name = name
-        self.path = path
-        raw = path.read_bytes()
-        try:
-            self.layers, self.config = parse_manifest(raw)
-        except ValueError as exc:
-            raise StoreError("unexpected EOF" if raw.strip() else "EOF") from exc
-        self.digest = hashlib.sha256(raw).hexdigest()
-        self.modified_ns = path.stat().st_mtime_ns
-
-    @property
-    def digests(self) -> set[str]:
-        return set(blob_digests(self.layers, self.config))
-
-    @property
-    def size(self) -> int:
-        return sum(blob.get("size", 0) for blob in [*self.layers, self.config])
-
-    def layer(self, kind: str) -> Blob | None:
-        return next((layer for layer in self.layers if layer.get("mediaType") == LAYER_TYPE + kind), None)
+    """What the server answers with status 500."""
 
 
 class Store:
     def __init__(self, root: pathlib.Path) -> None:
         self.root = root
         self.lock = threading.RLock()
+        # What was read of a manifest file, as long as the file stays as it was.
+        self.read: dict[pathlib.Path, tuple[Signature, Manifest]] = {}
         for folder in ("manifests", "blobs"):
             (root / folder).mkdir(parents=True, exist_ok=True)
 
@@ -82,8 +43,8 @@ class Store:
         with self.lock:
             for path in self._paths():
                 try:
-                    found.append(Manifest(self._name(path), path))
-                except (StoreError, FileNotFoundError):
+                    found.append(self._read(self._name(path), path))
+                except (ManifestError, FileNotFoundError):
                     continue
         return found
 
@@ -95,25 +56,46 @@ class Store:
         return name
 
     def get(self, name: Name) -> Manifest:
-        return Manifest(name, self._manifest_path(name))
+        """:raises StoreError: when it is corrupt; :raises FileNotFoundError: when there is none"""
+        try:
+            with self.lock:
+                return self._read(name, self._manifest_path(name))
+        except ManifestError as exc:
+            raise StoreError(str(exc)) from exc
+
+    def has(self, name: Name) -> bool:
+        return self._manifest_path(name).exists()
+
+    def digests(self, name: Name) -> set[str]:
+        """Of the blobs of a model, empty when it cannot be read."""
+        try:
+            return self.get(name).digests
+        except (FileNotFoundError, StoreError):
+            return set()
 
     def write(self, name: Name, raw: bytes) -> None:
         path = self._manifest_path(name)
         with self.lock:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(raw)
+            self.read.pop(path, None)
 
     def copy(self, source: Name, destination: Name) -> None:
-        if source != destination:
-            self.write(destination, self._manifest_path(source).read_bytes())
+        """Nothing is pruned, and a source that is missing leaves the directory of the destination behind."""
+        if source == destination:
+            return
+        path = self._manifest_path(destination)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        raw = self._manifest_path(source).read_bytes()
+        try:
+            self.write(destination, raw)
+        except OSError as exc:
+            raise StoreError(f"write {path}: copy_file_range: {os.strerror(exc.errno or errno.EIO).lower()}") from exc
 
     def delete(self, manifest: Manifest) -> None:
         with self.lock:
             manifest.path.unlink()
-            for parent in list(manifest.path.parents)[:3]:
-                if any(parent.iterdir()):
-                    break
-                parent.rmdir()
+            _prune_directory(self.root / "manifests")
             self.remove_unused(manifest.digests)
 
     def remove_unused(self, digests: set[str]) -> None:
@@ -125,38 +107,86 @@ class Store:
     def prune_at_start(self) -> None:
         """Unused blobs and partial downloads go when they are an hour old, unless a manifest is unreadable."""
         manifests = self.manifests()
-        if len(manifests) != len(self._paths()):
+        paths = [path for path in (self.root / "manifests").glob("*/*/*/*") if path.is_file()]
+        if len(manifests) != len(paths):
             return
         used = {self.blob_path(digest).name for manifest in manifests for digest in manifest.digests}
         for path in (self.root / "blobs").iterdir():
-            if path.name not in used and time.time() - path.stat().st_mtime > GRACE_SECONDS:
+            if path.name not in used and path.is_file() and time.time() - path.stat().st_mtime > GRACE_SECONDS:
                 path.unlink()
+        _prune_directory(self.root / "manifests")
 
     def blob_path(self, digest: str) -> pathlib.Path:
+        """:raises ValueError: for what is no digest"""
         if not DIGEST.fullmatch(digest):
             raise ValueError("invalid digest format")
         return self.root / "blobs" / digest.replace(":", "-")
 
-    def add_blob(self, chunks: t.Iterable[bytes]) -> str:
-        """Store bytes under their true digest and return it."""
-        temporary = self.root / "blobs" / f".upload-{threading.get_ident()}"
+    def add_blob(self, chunks: t.Iterable[bytes]) -> tuple[str, bool]:
+        """Store bytes under their true digest: (digest, whether they are new)."""
+        temporary = self.root / "blobs" / f"sha256-{time.time_ns() % 10**9}"
         digest = hashlib.sha256()
         try:
             with temporary.open("wb") as stream:
                 for chunk in chunks:
                     digest.update(chunk)
                     stream.write(chunk)
-            os.replace(temporary, self.blob_path(f"sha256:{digest.hexdigest()}"))
+            path = self.blob_path(f"sha256:{digest.hexdigest()}")
+            is_new = not path.exists()
+            if is_new:
+                os.replace(temporary, path)
+            # What was just used is not pruned at the next start.
+            os.utime(path)
+        except OSError as exc:
+            if isinstance(exc, ConnectionError):
+                raise
+            raise StoreError(f"write {temporary}: {os.strerror(exc.errno or errno.EIO).lower()}") from exc
         finally:
             temporary.unlink(missing_ok=True)
-        return f"sha256:{digest.hexdigest()}"
+        return f"sha256:{digest.hexdigest()}", is_new
+
+    def new_layer(self, media_type: str, chunks: t.Iterable[bytes]) -> tuple[Blob, str]:
+        """A layer of these bytes, and what the server says of it."""
+        digest, is_new = self.add_blob(chunks)
+        layer = {"mediaType": media_type, "digest": digest, "size": self.blob_path(digest).stat().st_size}
+        return layer, f"{'creating new' if is_new else 'using existing'} layer {digest}"
+
+    def reused_layer(self, media_type: str, digest: str, source: str) -> tuple[Blob, str]:
+        """A layer of a blob that is there.
+
+        :raises StoreError: when it is not
+        """
+        path = self.blob_path(digest)
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            raise StoreError(f"stat {path}: no such file or directory") from None
+        layer = {"mediaType": media_type, "digest": digest, "size": path.stat().st_size, "from": source}
+        return layer, f"using existing layer {digest}"
+
+    def _read(self, name: Name, path: pathlib.Path) -> Manifest:
+        status = path.stat()
+        signature = (status.st_ino, status.st_mtime_ns, status.st_size)
+        known = self.read.get(path)
+        if known and known[0] == signature:
+            return known[1]
+        manifest = Manifest(name, path, path.read_bytes(), status.st_mtime_ns)
+        self.read[path] = (signature, manifest)
+        return manifest
 
     def _paths(self) -> list[pathlib.Path]:
         paths = (self.root / "manifests").glob("*/*/*/*")
-        return [path for path in paths if path.is_file() and self._name(path).valid]
+        return [path for path in paths if self._name(path).valid and path.is_file()]
 
     def _name(self, path: pathlib.Path) -> Name:
-        return Name(*path.relative_to(self.root / "manifests").parts)
+        return Name(*path.parts[-4:])
 
     def _manifest_path(self, name: Name) -> pathlib.Path:
         return self.root.joinpath("manifests", *name)
+
+
+def _prune_directory(path: pathlib.Path) -> None:
+    """Remove empty directories, as the server does it, the root of all included."""
+    for folder, _folders, _files in os.walk(path, topdown=False):
+        if not os.listdir(folder):
+            os.rmdir(folder)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the contract tests talk to a server: plain requests, streams that can be cut, polling with a deadline."""
+"""How tests talk to an Ollama server: plain requests, streams that can be cut, polling with a deadline."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import typing as t
 from urllib.parse import urlsplit
 
 TIMEOUT = 30
+LONGEST_STREAM = 120
 
 
 class Answer(t.NamedTuple):
@@ -42,13 +43,20 @@ class Stream:
     def __init__(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> None:
         self.socket = connection.sock
         self.response = response
+        self.deadline = time.monotonic() + LONGEST_STREAM
 
     def lines(self) -> t.Iterator[dict[str, t.Any]]:
         while True:
             line = self.response.readline()
             if not line:
                 return
+            # A server may send lines of no progress for ever.
+            assert time.monotonic() < self.deadline, f"no end after {LONGEST_STREAM} s: {line!r}"
             yield json.loads(line)
+
+    def arrive(self, completed: int) -> None:
+        """Read until so many bytes of a pull are there."""
+        next(line for line in self.lines() if line.get("completed", 0) >= completed)
 
     def leave(self) -> None:
         with contextlib.suppress(OSError):
@@ -81,7 +89,7 @@ class Server:
         headers: dict[str, str] | None = None,
     ) -> Answer:
         """:arg body: text and bytes are sent as they are, an iterator in chunks, everything else as JSON"""
-        connection = self._connection()
+        connection = self.connection()
         try:
             connection.request(method, path, _encoded(body), headers or {})
             response = connection.getresponse()
@@ -91,9 +99,12 @@ class Server:
             connection.close()
 
     def stream(self, path: str, body: t.Any) -> Stream:
-        connection = self._connection()
+        connection = self.connection()
         connection.request("POST", path, _encoded(body))
         return Stream(connection, connection.getresponse())
+
+    def begin_pull(self, name: str) -> Stream:
+        return self.stream("/api/pull", {"model": name, "insecure": True})
 
     def pull(self, name: str, **fields: t.Any) -> Answer:
         return self.call("POST", "/api/pull", {"model": name, "insecure": True, **fields})
@@ -111,7 +122,7 @@ class Server:
     def blob(self, digest: str) -> pathlib.Path:
         return self.stored("blobs", digest.replace(":", "-"))
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def connection(self) -> http.client.HTTPConnection:
         parts = urlsplit(self.url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         return kind(parts.netloc, timeout=TIMEOUT)
