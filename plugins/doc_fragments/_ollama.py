@@ -34,7 +34,7 @@ options:
     default: true
   ca_path:
     description:
-      - A file with the CA certificates to trust, on the host that runs the module.
+      - A file with CA certificates to trust beside those of the system, on the host that runs the module.
     type: path
   timeout:
     description:

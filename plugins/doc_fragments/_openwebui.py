@@ -29,8 +29,8 @@ options:
     default: true
   ca_path:
     description:
-      - File on the managed host with the certificates of the authorities to trust, in PEM format.
-      - If it is not given, those of the operating system are trusted.
+      - File on the managed host with certificates of authorities to trust beside those of the operating system, in PEM
+        format.
     type: path
   timeout:
     description:

@@ -47,6 +47,11 @@ def ollama_arguments() -> dict[str, t.Any]:
     }
 
 
+def registry_arguments() -> dict[str, t.Any]:
+    """The options of the ``ollama_*`` modules that ask registries themselves."""
+    return {"registry_ca_path": {"type": "path"}}
+
+
 def openwebui_transport_arguments() -> dict[str, t.Any]:
     """The options of every ``openwebui_*`` module that say where the server is."""
     return {

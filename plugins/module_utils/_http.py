@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import ipaddress
 import json as _json
+import os
 import socket
 import ssl
+import threading
 import typing as t
+import urllib.request
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-
-from ansible.module_utils.urls import ConnectionError as AnsibleConnectionError
-from ansible.module_utils.urls import Request, make_context
 
 EXCERPT = 500
 
@@ -122,6 +123,13 @@ class Lines:
             raise ApiError(message, self._url, 200, "Check that the URL is that of the service itself.") from exc
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect is an answer like any other: following it could carry credentials elsewhere."""
+
+    def redirect_request(self, *_arguments: t.Any) -> None:
+        pass
+
+
 class HttpClient:
     """Sends requests to one service.
 
@@ -129,7 +137,7 @@ class HttpClient:
     :arg headers: sent with every request
     :arg token: sent as a Bearer token
     :arg validate_certs: check the server's certificate
-    :arg ca_path: a file of CA certificates on the host that runs the module
+    :arg ca_path: a file of CA certificates on the host that runs the module, trusted beside those of the system
     :arg timeout: seconds of silence (not of total duration) after which a request has failed
     """
 
@@ -148,7 +156,8 @@ class HttpClient:
         self.validate_certs = validate_certs
         self.ca_path = ca_path
         self.timeout = timeout
-        self._context: ssl.SSLContext | None = None
+        self._made_opener: urllib.request.OpenerDirector | None = None
+        self._lock = threading.Lock()
 
     def url(self, path: str) -> str:
         """The absolute URL of a path."""
@@ -164,6 +173,11 @@ class HttpClient:
         timeout = self.timeout if timeout is None else timeout
         with self._open(method, path, json, timeout) as raw:
             return self._complete(method, path, raw, timeout)
+
+    def upload(self, path: str, filename: str) -> Response:
+        """POST the bytes of a file as :meth:`request` does. May raise the OSError of opening it."""
+        with open(filename, "rb") as source, self._open("POST", path, source, self.timeout) as raw:
+            return self._complete("POST", path, raw, self.timeout)
 
     @contextlib.contextmanager
     def stream(
@@ -196,30 +210,15 @@ class HttpClient:
         return body
 
     @contextlib.contextmanager
-    def _open(self, method: str, path: str, json: t.Any, timeout: float) -> t.Iterator[t.Any]:
-        use_proxy = not _is_loopback(self._checked_host())
+    def _open(self, method: str, path: str, body: t.Any, timeout: float) -> t.Iterator[t.Any]:
         if timeout <= 0:
             raise ConnectError(f"A timeout of {timeout:g} seconds leaves no time for an answer.", self.base_url)
-        context = self._tls()
-        data = None if json is None else _json.dumps(json).encode()
+        opener = self._opener()
+        data = body if body is None or isinstance(body, io.BufferedReader) else _json.dumps(body).encode()
+        request = urllib.request.Request(self.url(path), data, self._headers(data), method=method)
         with _translated_errors(method, self.url(path), timeout):
             try:
-                raw = Request().open(
-                    method,
-                    self.url(path),
-                    data=data,
-                    headers=self._headers(data is not None),
-                    timeout=timeout,
-                    context=context,
-                    # A proxy cannot reach this host's loopback, and urllib would ask it all the same.
-                    use_proxy=use_proxy,
-                    # A netrc entry would replace our Authorization header; a redirect could carry it elsewhere.
-                    use_netrc=False,
-                    follow_redirects="none",
-                    # Decompression reads ahead: a line would wait for those behind it.
-                    decompress=False,
-                    http_agent="ansible-selfhosted.llm",
-                )
+                raw = opener.open(request, timeout=timeout)
             except HTTPError as exc:
                 raw = exc
         with contextlib.closing(raw):
@@ -244,21 +243,37 @@ class HttpClient:
             )
         return str(parts.hostname)
 
-    def _tls(self) -> ssl.SSLContext:
-        if self._context is None:
-            try:
-                # Reading the CA certificates takes 50 ms, and urls would do it for each request, on plain HTTP as well.
+    def _opener(self) -> urllib.request.OpenerDirector:
+        """One for all requests, from whatever thread: ansible's own ``Request`` sets that of the whole process."""
+        with self._lock:
+            if self._made_opener is None:
+                # A proxy cannot reach this host's loopback, and urllib would ask it all the same.
+                proxies: dict[str, str] | None = {} if _is_loopback(self._checked_host()) else None
+                handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler(proxies), _NoRedirects()]
                 if self.base_url.lower().startswith("https:"):
-                    self._context = make_context(cafile=self.ca_path, validate_certs=self.validate_certs)
-                else:
-                    self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            except OSError as exc:
-                raise ConnectError(f"The CA file {self.ca_path} cannot be used: {exc}.", self.base_url) from exc
-        return self._context
+                    handlers.append(urllib.request.HTTPSHandler(context=self._tls()))
+                self._made_opener = urllib.request.build_opener(*handlers)
+            return self._made_opener
 
-    def _headers(self, has_body: bool) -> dict[str, str]:
-        headers = {"Accept": "application/json"}
-        if has_body:
+    def _tls(self) -> ssl.SSLContext:
+        # The import takes longer than a request, and most Ollama servers speak plain HTTP.
+        from ansible.module_utils.urls import make_context
+
+        context = make_context(validate_certs=self.validate_certs)
+        try:
+            if self.ca_path:
+                context.load_verify_locations(cafile=self.ca_path)
+            return context
+        except OSError as exc:
+            raise ConnectError(f"The CA file {self.ca_path} cannot be used: {exc}.", self.base_url) from exc
+
+    def _headers(self, data: t.Any) -> dict[str, str]:
+        headers = {"Accept": "application/json", "User-Agent": "ansible-selfhosted.llm"}
+        if isinstance(data, io.BufferedReader):
+            # Without a length http.client would send chunks, which a proxy may refuse.
+            headers["Content-Length"] = str(os.fstat(data.fileno()).st_size)
+            headers["Content-Type"] = "application/octet-stream"
+        elif data is not None:
             headers["Content-Type"] = "application/json"
         headers.update(self.headers)
         if self.token:
@@ -278,7 +293,7 @@ class HttpClient:
 def _translated_errors(method: str, url: str, timeout: float) -> t.Iterator[None]:
     try:
         yield
-    except (URLError, AnsibleConnectionError, http.client.HTTPException, OSError, ValueError) as exc:
+    except (URLError, http.client.HTTPException, OSError, ValueError) as exc:
         reason = getattr(exc, "reason", None) or exc
         if isinstance(reason, socket.timeout):
             raise ConnectError(

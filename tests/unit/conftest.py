@@ -59,6 +59,7 @@ class Exchange(t.NamedTuple):
     lines: list[t.Any] | None
     drop: bool
     delay: float
+    group: object
 
     def difference(self, request: Request) -> str:
         """What the request has that this exchange does not expect, or an empty string."""
@@ -74,7 +75,8 @@ class Exchange(t.NamedTuple):
 class ScriptedServer:
     """Answers requests in the order of the script; anything else is a problem that fails the test.
 
-    With ``ordered = False`` (for parallel requests) a request is answered by the first matching entry that is left.
+    Those inside ``with server.any_order():`` (for parallel requests) may come in any order among themselves; with
+    ``ordered = False`` all of them may. A request is then answered by the first matching entry that is left.
     """
 
     CUT = object()
@@ -89,6 +91,7 @@ class ScriptedServer:
         self.requests: list[Request] = []
         self.problems: list[str] = []
         self._script: list[Exchange] = []
+        self._group: object = None
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -130,8 +133,18 @@ class ScriptedServer:
         if lines is not None:
             headers.setdefault("content-type", "application/x-ndjson")
         self._script.append(
-            Exchange(method, path, body, sent or {}, status, headers, content, lines, drop, delay),
+            Exchange(
+                *(method, path, body, sent or {}, status, headers, content, lines, drop, delay),
+                group=self._group or object(),
+            ),
         )
+
+    @contextlib.contextmanager
+    def any_order(self) -> t.Iterator[None]:
+        """What is expected inside may come in any order, after what was expected before and before what follows."""
+        self._group = object()
+        yield
+        self._group = None
 
     @property
     def sent(self) -> list[tuple[t.Any, ...]]:
@@ -150,8 +163,8 @@ class ScriptedServer:
         with self._lock:
             self.requests.append(request)
             differences = [exchange.difference(request) for exchange in self._script]
-            for index, difference in enumerate(differences[:1] if self.ordered else differences):
-                if not difference:
+            for index, difference in enumerate(differences):
+                if not difference and (not self.ordered or self._script[index].group is self._script[0].group):
                     return self._script.pop(index)
             reason = differences[0] if differences else "nothing was expected any more"
             self.problems.append(f"not in the script: {request.method} {request.path} {request.body!r} ({reason})")

@@ -39,6 +39,15 @@ def lines(path: Path) -> int:
     return len(path.read_text().splitlines())
 
 
+def code_lines(path: Path) -> int:
+    """Without the documentation of a plugin, which grows with its options."""
+    documentation = 0
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            documentation += node.value.value.count("\n")
+    return lines(path) - documentation
+
+
 def imports(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -70,8 +79,8 @@ def test_tasks_are_short(role: Path) -> None:
 
 
 def test_plugins_are_short() -> None:
-    too_long = {relative(path): lines(path) for path in PLUGINS if lines(path) > 320}
-    assert too_long == {}
+    sizes = {relative(path): code_lines(path) if path.suffix == ".py" else lines(path) for path in PLUGINS}
+    assert {path: size for path, size in sizes.items() if size > 320} == {}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=relative)

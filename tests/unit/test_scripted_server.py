@@ -69,6 +69,16 @@ def test_the_order_counts_unless_told_otherwise(scripted):
     assert [send(scripted, "GET", "/b"), send(scripted, "GET", "/a")] == [200, 200]
 
 
+def test_a_part_of_the_script_may_come_in_any_order(scripted):
+    scripted.expect("GET", "/first")
+    with scripted.any_order():
+        scripted.expect("GET", "/a")
+        scripted.expect("GET", "/b")
+    scripted.expect("GET", "/last")
+    assert [send(scripted, "GET", path) for path in ("/a", "/first", "/last", "/b")] == [599, 200, 599, 200]
+    assert [send(scripted, "GET", path) for path in ("/last", "/a", "/last")] == [599, 200, 200]
+
+
 def test_what_was_sent_is_recorded(server):
     server.expect("POST", "/a", mock.ANY)
     server.expect("GET", "/b", status=204)

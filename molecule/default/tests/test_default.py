@@ -69,7 +69,21 @@ def test_ollama_has_its_models_and_no_others(host: t.Any) -> None:
     registry = host.ansible.get_variables()["testbed_model_registry"]
     status, answer = ask(f"http://{address_of(host)}:{wanted['port']}/api/tags")
     assert status == 200
-    assert {model["name"] for model in answer["models"]} == {f"{registry}/{name}" for name in wanted["models"]}
+    built = {"helpdesk:latest"} if name_of(host) == "trixie" else set()
+    assert {model["name"] for model in answer["models"]} == {f"{registry}/{name}" for name in wanted["models"]} | built
+
+
+def test_ollama_has_built_what_the_inventory_describes(host: t.Any) -> None:
+    if name_of(host) != "trixie":
+        pytest.skip("only trixie has a custom model")
+    status, shown = ask(f"http://{address_of(host)}:11434/api/show", {"model": "helpdesk"})
+    assert status == 200
+    assert shown["system"] == "You are a patient member of the help desk."
+    assert shown["template"] == "{{ .System }} {{ .Prompt }}"
+    assert {tuple(line.split()) for line in shown["parameters"].splitlines()} == {
+        ("temperature", "0.3"),
+        ("stop", '"###"'),
+    }
 
 
 def test_ollama_listens_where_it_was_told(host: t.Any) -> None:

@@ -29,6 +29,43 @@ class OllamaClient:
         # A Go server without a model may write null for an empty list.
         return self._field("/api/tags", "models") or []
 
+    def running(self) -> list[dict[str, t.Any]]:
+        """The models in memory. One whose store has changed since is listed with the digest that it was loaded with."""
+        return self._field("/api/ps", "models") or []
+
+    def show(self, name: str) -> dict[str, t.Any] | None:
+        """What a model is made of. None when there is none of this name, or its weights are gone."""
+        response = self.http.request("POST", "/api/show", {"model": name})
+        if response.status == 404:
+            return None
+        if response.status != 200:
+            raise self._refusal("POST", response, DAMAGED if response.status == 500 else "")
+        return response.json()
+
+    def has_blob(self, digest: str) -> bool:
+        """Whether the store holds a file of this digest; it may be a truncated one."""
+        response = self.http.request("HEAD", f"/api/blobs/{digest}")
+        if response.status == 404:
+            return False
+        self._check("HEAD", response)
+        return True
+
+    def upload_blob(self, digest: str, path: str) -> None:
+        """Send a file; the server compares its digest."""
+        self._check("POST", self.http.upload(f"/api/blobs/{digest}", path), 200, 201)
+
+    def copy(self, source: str, destination: str) -> None:
+        """Give a model another name; whatever had it before is gone, and its files stay until the server restarts."""
+        self._check("POST", self.http.request("POST", "/api/copy", {"source": source, "destination": destination}))
+
+    def unload(self, name: str) -> bool:
+        """End the runner of a model when its answers are complete. Returns False when there is no such model."""
+        response = self.http.request("POST", "/api/generate", {"model": name, "keep_alive": 0, "stream": False})
+        if response.status == 404:
+            return False
+        self._check("POST", response)
+        return True
+
     def delete(self, name: str) -> bool:
         """Remove a model. Returns False when there is none of this name."""
         response = self.http.request("DELETE", "/api/delete", {"model": name})
@@ -44,8 +81,21 @@ class OllamaClient:
         :arg insecure: plain HTTP to the registry
         :arg timeout: seconds of silence
         """
-        body = {"model": name, "insecure": insecure, "stream": True}
-        with self.http.stream("POST", "/api/pull", body, timeout) as answer:
+        with self._stream("/api/pull", {"model": name, "insecure": insecure, "stream": True}, timeout) as lines:
+            yield lines
+
+    @contextlib.contextmanager
+    def create(self, body: dict[str, t.Any], timeout: float) -> t.Iterator[Lines]:
+        """The progress lines of a creation. An error before the first of them has a status and is raised.
+
+        :arg timeout: seconds of silence
+        """
+        with self._stream("/api/create", {**body, "stream": True}, timeout) as lines:
+            yield lines
+
+    @contextlib.contextmanager
+    def _stream(self, path: str, body: dict[str, t.Any], timeout: float) -> t.Iterator[Lines]:
+        with self.http.stream("POST", path, body, timeout) as answer:
             if isinstance(answer, Response):
                 raise self._refusal("POST", answer)
             yield answer
@@ -63,12 +113,12 @@ class OllamaClient:
             )
         return answer[field]
 
-    def _check(self, method: str, response: Response) -> None:
-        if response.status != 200:
+    def _check(self, method: str, response: Response, *accepted: int) -> None:
+        if response.status not in (accepted or (200,)):
             raise self._refusal(method, response)
 
     @staticmethod
-    def _refusal(method: str, response: Response) -> ApiError:
+    def _refusal(method: str, response: Response, hint: str = "") -> ApiError:
         try:
             words = str(response.json()["error"])
         except (ApiError, KeyError, TypeError):
@@ -77,10 +127,14 @@ class OllamaClient:
             f"{method} {response.url} answered {response.status}: {words.strip()}.",
             response.url,
             response.status,
-            HINTS.get(response.status, ""),
+            hint or HINTS.get(response.status, ""),
         )
 
 
+DAMAGED = (
+    "If a file of the model is damaged, give the server's directory as models_dir and run the task again, or remove the"
+    " model with state absent and pull it anew."
+)
 HINTS = {
     401: "Give the token that the proxy before the server wants.",
     403: "A server bound to loopback refuses foreign host names: use its address, or let the proxy set Host.",

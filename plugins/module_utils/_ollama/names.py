@@ -77,6 +77,15 @@ def parse_listed(text: str) -> ModelName:
     return _split(text, text)
 
 
+def spelled_as(name: ModelName, stored: list[ModelName]) -> ModelName:
+    """The name as the server will ask for it and store it: it adopts each part from any model that it has."""
+    parts = []
+    for position, part in enumerate(name):
+        equal = (other[position] for other in stored if other[position].casefold() == part.casefold())
+        parts.append(next(equal, part))
+    return ModelName(*parts)
+
+
 def _without_source(text: str) -> str:
     """``:local`` means nothing; ``:cloud`` is part of the tag that the server stores."""
     base, source = _cut_source(text)

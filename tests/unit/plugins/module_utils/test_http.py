@@ -4,16 +4,9 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
-import ssl
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from ansible_collections.selfhosted.llm.plugins.module_utils._http import (
     ApiError,
@@ -211,70 +204,53 @@ def test_the_allowed_silence_can_be_changed_at_the_end(server):
             lines.allow_silence(1)
 
 
-@pytest.fixture(scope="module")
-def tls_server(tmp_path_factory):
-    """The URL of an HTTPS server whose certificate nobody knows, and the file of that certificate."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-        .sign(key, hashes.SHA256())
-    )
-    files = tmp_path_factory.mktemp("tls")
-    ca, pem = files / "ca.pem", files / "server.pem"
-    ca.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    pem.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + ca.read_bytes()
-    )
-
-    class Hello(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b'"hello"\n')
-
-        def log_message(self, format, *args):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Hello)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    yield f"https://127.0.0.1:{server.server_port}", str(ca)
-    server.shutdown()
-    server.server_close()
+def test_an_upload_sends_exactly_this(server, tmp_path):
+    path = tmp_path / "weights"
+    path.write_bytes(b"\x00GGUF\xff" * 100_000)
+    headers = {
+        "Accept": "application/json",
+        "Authorization": "Bearer t0ken",
+        "Content-Length": "600000",
+        "Content-Type": "application/octet-stream",
+        "Transfer-Encoding": NO_HEADER,
+        "X-Number": "3",
+    }
+    server.expect("POST", "/prefix/blobs/x", path.read_bytes(), sent=headers, status=201)
+    client = HttpClient(f"{server.url}/prefix", headers={"X-Number": 3}, token="t0ken")
+    response = client.upload("/blobs/x", str(path))
+    assert (response.url, response.status, response.body) == (f"{server.url}/prefix/blobs/x", 201, b"")
 
 
-def test_an_unknown_certificate_is_refused(tls_server):
-    url, _ca = tls_server
-    with pytest.raises(ConnectError) as failure:
-        HttpClient(url).request("GET", "/")
-    assert failure.value.hint == "Give the file of the CA that signed the service's certificate as ca_path."
+def test_an_upload_of_nothing(server, tmp_path):
+    (tmp_path / "empty").touch()
+    server.expect("POST", "/x", sent={"Content-Length": "0", "Transfer-Encoding": NO_HEADER}, status=400, text="words")
+    response = HttpClient(server.url).upload("/x", str(tmp_path / "empty"))
+    assert (response.status, response.excerpt()) == (400, "words")
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_a_certificate_is_known_by_its_ca_or_not_checked(tls_server, known):
-    url, ca = tls_server
-    client = HttpClient(url, ca_path=ca) if known else HttpClient(url, validate_certs=False)
-    assert client.request("GET", "/").json() == "hello"
-    with client.stream("GET", "/") as lines:
-        lines.allow_silence(5)
-        assert list(lines) == ["hello"]
+def test_an_upload_that_breaks_off(server, tmp_path):
+    (tmp_path / "file").write_bytes(b"bytes")
+    server.expect("POST", "/x", b"bytes", drop=True)
+    with pytest.raises(ConnectError, match=f"POST {server.url}/x failed: Remote end closed connection"):
+        HttpClient(server.url).upload("/x", str(tmp_path / "file"))
 
 
-def test_a_ca_file_that_is_missing_or_no_certificate(tls_server, tmp_path):
-    url, _ca = tls_server
-    (tmp_path / "empty.pem").touch()
-    for name in ("missing.pem", "empty.pem"):
-        with pytest.raises(ConnectError, match=f"The CA file {tmp_path / name} cannot be used"):
-            HttpClient(url, ca_path=str(tmp_path / name)).request("GET", "/")
+def test_an_upload_of_a_file_that_is_not_there(server, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        HttpClient(server.url).upload("/x", str(tmp_path / "missing"))
+
+
+def test_requests_at_once_do_not_mix_their_proxies(server, monkeypatch):
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with server.any_order():
+        for number in range(20):
+            server.expect("GET", f"/{number}", text="direct")
+            server.expect("GET", f"http://ollama.invalid/{number}", text="from the proxy")
+    clients = [HttpClient(server.url), HttpClient("http://ollama.invalid")]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda number: clients[number % 2].request("GET", f"/{number // 2}"), range(40)))
+    assert [answer.excerpt() for answer in answers] == ["direct", "from the proxy"] * 20
 
 
 def test_a_failure_names_everything_the_user_needs():

@@ -11,6 +11,7 @@ from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.names impor
     ModelName,
     parse,
     parse_listed,
+    spelled_as,
 )
 
 DIGEST = "a" * 64
@@ -139,3 +140,22 @@ def test_a_listed_name_is_taken_literally():
 )
 def test_the_api_cannot_reach_every_listed_model(listed, addressable):
     assert parse_listed(listed).addressable is addressable
+
+
+@pytest.mark.parametrize(
+    ("name", "stored", "spelling"),
+    [
+        ("b:q4_k_m", [], "b:q4_k_m"),
+        ("b:q4_k_m", ["b:Q4_K_M"], "b:Q4_K_M"),
+        # Recorded: each part from any model, however unlike it is.
+        ("b:q4_k_m", ["x:Q4_K_M"], "b:Q4_K_M"),
+        ("HF.co/SOME/b:q4_k_m", ["x:Q4_K_M", "hf.co/some/B:latest"], "hf.co/some/B:Q4_K_M"),
+        ("b:1b", ["h.dot/b/x:B"], "b:1b"),
+        # A model's name is no namespace and no tag.
+        ("x/y:z", ["Y/Z:X"], "x/y:z"),
+        # The server takes any of them.
+        ("b:tag", ["x:TAG", "y:Tag"], "b:TAG"),
+    ],
+)
+def test_spellings_are_those_of_the_store(name, stored, spelling):
+    assert str(spelled_as(parse(name), [parse_listed(other) for other in stored])) == spelling
