@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test test-all contract tools lock clean
+.PHONY: help demo demo-down check test test-all contract bench-models tools lock clean
 
 help: ## This list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 demo: tools ## Two bare hosts, from nothing to a chat on each
 	@tests/demo/run
@@ -25,6 +25,9 @@ test-all: tools ## Also the unit and sanity tests on every supported ansible-cor
 
 contract: tools ## The contract of an Ollama server; OLLAMA_BIN= or OLLAMA_URL= names a real one
 	@.venv/bin/python .ci/sessions.py contract
+
+bench-models: tools ## What ollama_model costs; OLLAMA_BIN= or OLLAMA_URL= adds a real server, WRITE=1 fills docs/performance.md
+	@.venv/bin/python tests/bench/models.py $(if $(WRITE),--write)
 
 tools: # The locked tools in .venv
 	@.ci/venv
