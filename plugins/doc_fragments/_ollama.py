@@ -38,7 +38,7 @@ options:
     type: path
   timeout:
     description:
-      - Seconds of silence after which a request has failed. The total duration is not limited.
+      - Seconds of silence after which a request has failed, at most a day. The total duration is not limited.
     type: float
     default: 30.0
 """

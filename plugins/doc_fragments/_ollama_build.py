@@ -80,6 +80,7 @@ options:
     elements: path
   quantize:
     description:
-      - Quantize the weights to this type, such as V(q4_K_M) or V(q8_0). The server takes F16 and BF16 weights only.
+      - Quantize the weights to one of the types V(q4_K_M), V(q4_K_S), V(q8_0), V(f16), V(bf16) and V(f32). The server
+        takes F16 and BF16 weights only.
     type: str
 """

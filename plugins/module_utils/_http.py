@@ -70,7 +70,7 @@ class Response(t.NamedTuple):
         """
         try:
             return _json.loads(self.body)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise ApiError(
                 f"{self.url} answered {self.status} with something that is not JSON: {self.excerpt()!r}.",
                 self.url,
@@ -118,7 +118,7 @@ class Lines:
             raise StopIteration
         try:
             return _json.loads(line)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             message = f"{self._method} {self._url} sent a line that is not JSON: {_excerpt(line)!r}."
             raise ApiError(message, self._url, 200, "Check that the URL is that of the service itself.") from exc
 
@@ -279,10 +279,10 @@ class HttpClient:
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         for name, value in headers.items():
-            if not value.isprintable():
+            if not value.isprintable() or not name.isascii() or max(value, default="") > "\xff":
                 # http.client refuses it as well, and its message would show the value.
                 raise ConnectError(
-                    f"The header {name} holds a line break or another control character.",
+                    f"The header {name} holds a character that HTTP headers cannot, a line break perhaps.",
                     self.base_url,
                     hint="Check how the value was read: a file often ends in a line break.",
                 )

@@ -105,7 +105,7 @@ options:
     type: path
   stall_timeout:
     description:
-      - Seconds without progress after which a pull is taken up again. Its total duration is not limited.
+      - Seconds without progress after which a pull is taken up again, at most a day. Its total duration is not limited.
       - The server itself does that after 30 seconds, and throws away what the lost connection has brought.
       - The silence of the server while it verifies a download is no lack of progress.
       - O(timeout) is for all other requests.
@@ -128,7 +128,9 @@ options:
 notes:
   - The host that runs the module asks registries itself, for O(state=latest), and for the size of what is to be pulled.
     It sends them neither O(token) nor O(headers), and uses the proxies of its own environment. Where it cannot reach
-    the registry, a missing model is pulled all the same, with a warning.
+    the registry, a missing model is pulled all the same, with a warning. Check mode fails when the registry says that
+    it has no such model.
+  - One run at a time changes the models of a server, as far as the runs come from the same user of the same host.
   - The progress of long work is shown on stderr, a line in ten seconds at most for each host. An asynchronous task
     shows none, nor does one with C(no_log).
 seealso:
@@ -277,8 +279,10 @@ models:
       sample: 2019393189
     bytes_transferred:
       description:
-        - The bytes of the files that were not complete in the store and came from the registry, in check mode those
-          that would come. Null when that cannot be known, and for a model that failed.
+        - The bytes of the files that the store lacked, which came from the registry, or for a built model from the
+          host. In check mode those that would come from the registry. Null when that cannot be known, and for a model
+          that failed.
+        - What an interrupted pull has brought before is subtracted with O(models_dir) only.
       type: int
       sample: 2019377376
     duration:

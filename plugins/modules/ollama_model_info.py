@@ -237,28 +237,34 @@ failure:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.selfhosted.llm.plugins.module_utils._arguments import http_client, ollama_arguments
+from ansible_collections.selfhosted.llm.plugins.module_utils._arguments import (
+    http_client,
+    ollama_arguments,
+    registry_arguments,
+)
 from ansible_collections.selfhosted.llm.plugins.module_utils._http import ServiceError
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.client import OllamaClient
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.info import describe
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.names import InvalidInput
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.registry import Registry
+from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.wanted import check_transport
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **ollama_arguments(),
+            **registry_arguments(),
             "name": {"type": "list", "elements": "str"},
             "check_remote": {"type": "bool", "default": False},
             "insecure": {"type": "bool", "default": False},
-            "registry_ca_path": {"type": "path"},
         },
         supports_check_mode=True,
     )
     params = module.params
     registry = Registry(params["registry_ca_path"], params["timeout"]) if params["check_remote"] else None
     try:
+        check_transport(params)
         result = describe(OllamaClient(http_client(params)), params["name"], registry, params["insecure"])
     except InvalidInput as exc:
         module.fail_json(msg=str(exc))

@@ -36,6 +36,10 @@ EMPTY_PART_HINT = (
 )
 
 
+class WrongContent(ApiError):
+    """A pull has brought something else than it should."""
+
+
 class Changer:
     """Carries out a plan.
 
@@ -50,7 +54,12 @@ class Changer:
 
     def apply(self, steps: list[Step]) -> None:
         """Do what the steps say, and note in them what came of it."""
-        self.loaded = {parse_listed(item["name"]).key for item in self.client.running()}
+        try:
+            self.loaded = {parse_listed(item["name"]).key for item in self.client.running()}
+        except ServiceError as exc:
+            for step in steps:
+                if step.action not in ("none", "failed"):
+                    step.fail(exc)
         by_key = {step.wanted.name.key: step for step in steps}
         ordered = [by_key[model.name.key] for model in in_order([step.wanted for step in steps])]
         # First what can fail: a failed pull leaves the models that were to go.
@@ -64,7 +73,12 @@ class Changer:
         for step in steps:
             self._timed(step, self._remove, {})
         removed = [step for step in steps if step.action == "removed"]
-        listed = listed_models(self.client) if removed else {}
+        try:
+            listed = listed_models(self.client) if removed else {}
+        except ServiceError as exc:
+            for step in removed:
+                step.fail(exc)
+            return
         for step in removed:
             step.after = listed.get(step.wanted.name.key)
             if step.after:
@@ -91,7 +105,8 @@ class Changer:
                     self._pull_once(step)
                     self._prove_digest(step)
                     self._prove_completeness(step)
-            except ServiceError:
+            except WrongContent:
+                # A lost connection proves nothing, and the next run looks again.
                 self._undo(step, replacement)
                 raise
 
@@ -116,7 +131,7 @@ class Changer:
         step.after = listed_models(self.client).get(step.wanted.name.key)
         url = self.client.http.url("/api/tags")
         if not step.after or not usable(step.after):
-            raise ApiError(
+            raise WrongContent(
                 f"{self.client.http.base_url} said success to the pull of {step.name}, but lists no content of it.",
                 url,
                 hint=f"Check what {step.name.host} answers for its manifest: a proxy may have answered instead.",
@@ -124,10 +139,10 @@ class Changer:
         found = step.after["digest"]
         expected = step.wanted.digest or self._expected(step, step.after)
         if expected != found:
-            raise ApiError(
+            raise WrongContent(
                 f"The pull of {step.name} by {self.client.http.base_url} brought the digest {found}, not {expected}.",
                 url,
-                hint="What was there before is there again. See what has changed in the registry or on the way.",
+                hint="See what has changed in the registry or on the way. The task puts back what was there before.",
             )
 
     def _expected(self, step: Step, item: Item) -> str:
@@ -146,7 +161,7 @@ class Changer:
 
     def _prove_completeness(self, step: Step) -> None:
         if self._incomplete(step):
-            raise ApiError(
+            raise WrongContent(
                 f"{self.client.http.base_url} said success to the pull of {step.name}, but lacks a file of it.",
                 self.client.http.url("/api/tags"),
                 hint="Another task or person may be removing models: run the task again.",
@@ -187,12 +202,13 @@ class Changer:
 
     def _undo(self, step: Step, replacement: Replacement | None) -> None:
         """Bring back what was there. What prevents that now is mended by the next run."""
+        step.after = None
         with contextlib.suppress(ServiceError):
             if replacement:
                 replacement.restore()
+                step.after = step.item
             else:
                 self.client.delete(str(step.name))
-            step.after = step.item if replacement else None
 
     def _remove(self, step: Step, _by_key: dict[str, Step]) -> None:
         if step.item:
@@ -210,4 +226,4 @@ class Changer:
     def _replacing(self, step: Step) -> t.ContextManager[Replacement | None]:
         if not usable(step.item):
             return contextlib.nullcontext()
-        return Replacement(self.client, step.name, step.name.key in self.loaded)
+        return Replacement(self.client, step.name, self.planner.policy.owner, step.name.key in self.loaded)

@@ -11,7 +11,14 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError, HttpClient, Lines, Response
+from ansible_collections.selfhosted.llm.plugins.module_utils._http import (
+    EXCERPT,
+    ApiError,
+    HttpClient,
+    Lines,
+    Response,
+)
+from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.names import parse_listed
 
 
 class OllamaClient:
@@ -26,12 +33,11 @@ class OllamaClient:
 
     def models(self) -> list[dict[str, t.Any]]:
         """The models in the store, in no particular order: within a second of ``modified_at`` it is random."""
-        # A Go server without a model may write null for an empty list.
-        return self._field("/api/tags", "models") or []
+        return self._models("/api/tags")
 
     def running(self) -> list[dict[str, t.Any]]:
         """The models in memory. One whose store has changed since is listed with the digest that it was loaded with."""
-        return self._field("/api/ps", "models") or []
+        return self._models("/api/ps")
 
     def show(self, name: str) -> dict[str, t.Any] | None:
         """What a model is made of. None when there is none of this name, or its weights are gone."""
@@ -40,7 +46,13 @@ class OllamaClient:
             return None
         if response.status != 200:
             raise self._refusal("POST", response, DAMAGED if response.status == 500 else "")
-        return response.json()
+        try:
+            shown = _filled(response.json(), SHOWN)
+            shown["details"] = _filled(shown["details"], DETAILS)
+            shown["messages"] = [_filled(message, MESSAGE) for message in shown["messages"]]
+        except ValueError as exc:
+            raise self._senseless(response.url, name) from exc
+        return shown
 
     def has_blob(self, digest: str) -> bool:
         """Whether the store holds a file of this digest; it may be a truncated one."""
@@ -100,6 +112,21 @@ class OllamaClient:
                 raise self._refusal("POST", answer)
             yield answer
 
+    def _models(self, path: str) -> list[dict[str, t.Any]]:
+        # A Go server without a model may write null for an empty list.
+        models = self._field(path, "models") or []
+        if not isinstance(models, list):
+            raise self._senseless(self.http.url(path), models)
+        for model in models:
+            try:
+                parse_listed(_filled(model, LISTED)["name"])
+                sound = bool(model.get("digest"))
+            except ValueError:
+                sound = False
+            if not sound:
+                raise self._senseless(self.http.url(path), model)
+        return models
+
     def _field(self, path: str, field: str) -> t.Any:
         response = self.http.request("GET", path)
         self._check("GET", response)
@@ -112,6 +139,15 @@ class OllamaClient:
                 "Check that the URL is that of an Ollama server.",
             )
         return answer[field]
+
+    @staticmethod
+    def _senseless(url: str, what: t.Any) -> ApiError:
+        return ApiError(
+            f"{url} answered with a model that makes no sense: {str(what)[:EXCERPT]!r}.",
+            url,
+            200,
+            "Check that the URL is that of an Ollama server, and its log for what is wrong with this model.",
+        )
 
     def _check(self, method: str, response: Response, *accepted: int) -> None:
         if response.status not in (accepted or (200,)):
@@ -131,6 +167,33 @@ class OllamaClient:
         )
 
 
+def byte_count(line: dict[str, t.Any], field: str) -> int:
+    """A number of bytes in a line of progress, 0 when there is none."""
+    count = line.get(field)
+    return count if isinstance(count, int) else 0
+
+
+def _filled(answer: t.Any, defaults: dict[str, t.Any]) -> dict[str, t.Any]:
+    """An object of an answer with all these fields: a Go server leaves out what is empty, or writes null.
+
+    :raises ValueError: it is none, or one of these fields has another type than its default
+    """
+    if not isinstance(answer, dict):
+        raise ValueError
+    filled = {**defaults, **{field: value for field, value in answer.items() if value is not None}}
+    if not all(isinstance(filled[field], type(default)) for field, default in defaults.items()):
+        raise ValueError
+    return filled
+
+
+LISTED: dict[str, t.Any] = {"name": "", "digest": "", "size": 0, "details": {}}
+SHOWN: dict[str, t.Any] = {
+    **dict.fromkeys(("modelfile", "parameters", "template", "system", "license"), ""),
+    "details": {},
+    "messages": [],
+}
+DETAILS = dict.fromkeys(("parent_model", "family", "quantization_level"), "")
+MESSAGE = dict.fromkeys(("role", "content"), "")
 DAMAGED = (
     "If a file of the model is damaged, give the server's directory as models_dir and run the task again, or remove the"
     " model with state absent and pull it anew."

@@ -80,7 +80,7 @@ def fingerprint(custom: Custom, base: Shown | None, digests: dict[str, str]) -> 
     """A hash of each field of the request, equal when building again would make the same."""
     fields = _wanted(custom, None, digests)
     if base:
-        fields["from"] = _blobs(base, "FROM")
+        fields["from"] = blobs(base, "FROM")
     if custom.files:
         fields["files"] = sorted(digests.get(path, "") for path in custom.files)
     if custom.quantize:
@@ -92,7 +92,7 @@ def _wanted(custom: Custom, base: Shown | None, digests: dict[str, str]) -> dict
     """What building makes, in the form of :func:`_described`: the base, and over it what is asked for."""
     wanted = _described(base) if base else {}
     if base and custom.base:
-        wanted["from"] = [custom.base.key, *_blobs(base, "FROM")]
+        wanted["from"] = [custom.base.key, *blobs(base, "FROM")]
     for field in ("template", "system"):
         if getattr(custom, field):
             wanted[field] = getattr(custom, field)
@@ -111,8 +111,8 @@ def _wanted(custom: Custom, base: Shown | None, digests: dict[str, str]) -> dict
 def _described(shown: Shown) -> dict[str, t.Any]:
     """What makes a model, by the names of the options."""
     fields = {
-        "from": [_key_of(shown["details"].get("parent_model", "")), *_blobs(shown, "FROM")],
-        "adapters": _blobs(shown, "ADAPTER"),
+        "from": [_key_of(shown["details"].get("parent_model", "")), *blobs(shown, "FROM")],
+        "adapters": blobs(shown, "ADAPTER"),
         "license": shown.get("license"),
         "messages": _conversation(shown.get("messages") or []),
         "system": shown.get("system"),
@@ -134,7 +134,7 @@ def _key_of(listed: str) -> str:
         return listed
 
 
-def _blobs(shown: Shown, instruction: str) -> list[str]:
+def blobs(shown: Shown, instruction: str) -> list[str]:
     """The digests of files that the Modelfile names: those stand before the template, which may hold anything."""
     head = shown.get("modelfile", "").partition("\nTEMPLATE ")[0]
     return [

@@ -12,12 +12,13 @@ no longer has.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import typing as t
 
-from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError, ConnectError
-from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.client import OllamaClient
+from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError, ConnectError, ServiceError
+from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.client import OllamaClient, byte_count
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.comparison import (
     Findings,
     Shown,
@@ -123,7 +124,7 @@ def build(
     digests = {path: records.sha256(name, path) for path in _paths(custom)}
     uploaded = _upload(client, name, digests, records, report)
     body = request(name, custom, base_item["name"] if base_item else None, digests)
-    work = sum(os.path.getsize(path) for path in digests)
+    work = sum(_size(client, path) for path in digests)
     if custom.quantize and base_item:
         work += base_item["size"]
     create(client, body, work, report, timeout)
@@ -175,7 +176,7 @@ def create(client: OllamaClient, body: dict[str, t.Any], work: int, report: Repo
                 if "error" in line:
                     raise ApiError(str(line["error"]).strip(), url, 200)
                 status = str(line.get("status", ""))
-                report(name, status, line.get("completed", 0), line.get("total", 0))
+                report(name, status, byte_count(line, "completed"), byte_count(line, "total"))
                 lines.allow_silence(timeout if NEAR_THE_END.match(status) else at_work)
     except (ApiError, ConnectError) as exc:
         message = f"{client.http.base_url} could not create {name}: {exc.message.rstrip('.: ')}."
@@ -204,11 +205,26 @@ def _upload(
     uploaded = {}
     for path, digest in digests.items():
         if not client.has_blob(digest):
-            size = os.path.getsize(path)
+            size = _size(client, path)
             report(str(name), f"sending {os.path.basename(path)}", 0, size)
-            client.upload_blob(digest, path)
+            with _explained(client, path):
+                client.upload_blob(digest, path)
             uploaded[digest] = size
     return uploaded
+
+
+def _size(client: OllamaClient, path: str) -> int:
+    with _explained(client, path):
+        return os.path.getsize(path)
+
+
+@contextlib.contextmanager
+def _explained(client: OllamaClient, path: str) -> t.Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        message = f"{path} cannot be read any more: {exc.strerror}."
+        raise ServiceError(message, client.http.base_url, hint="Check the file and who may read it.") from exc
 
 
 def _listed_now(client: OllamaClient, name: ModelName) -> Item:

@@ -9,14 +9,15 @@
 from __future__ import annotations
 
 import functools
+import socket
 import typing as t
 
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama import custom
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.change import Changer
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.client import OllamaClient
-from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.lock import locked, state_directory
+from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.lock import Lock, server_key, state_directory
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.names import parse
-from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.plan import Planner, Step, usable
+from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.plan import Planner, Policy, Step, usable
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.progress import Reporter
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.pull import Puller
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.record import Records
@@ -43,20 +44,25 @@ def reconcile(client: OllamaClient, params: dict[str, t.Any], check_mode: bool) 
         if model.custom and model.state != "absent":
             custom.check_files(model.custom)
     store = Store(params["models_dir"]) if params["models_dir"] else None
-    directory, report = state_directory(), Reporter().report
+    report, key = Reporter().report, server_key(client.http.base_url)
+    directory = state_directory(make=not check_mode)
+    lock = Lock(directory, key)
     planner = Planner(
         client,
         Registry(params["registry_ca_path"], min(params["timeout"], REGISTRY_TIMEOUT)),
-        Records(directory, client.http.base_url, report),
+        Records(directory, key, report),
         store,
-        params["on_registry_error"] == "keep",
-        params["check_blobs"],
+        Policy(
+            keep_on_error=params["on_registry_error"] == "keep",
+            check_blobs=params["check_blobs"],
+            check_mode=check_mode,
+            owner=f"{socket.gethostname()} {directory}",
+        ),
     )
     steps = planner.steps(wanted, params["exclusive"], keep)
     if not check_mode and any(step.action not in ("none", "failed") for step in steps):
-        waiting = functools.partial(report, "", "waiting for another run", 0, 0)
-        with locked(directory, client.http.base_url, waiting) as waited:
-            if waited:
+        with lock.held(functools.partial(report, "", "waiting for another run", 0, 0)) as another_run:
+            if another_run:
                 steps = planner.steps(wanted, params["exclusive"], keep)
             puller = Puller(client, params["stall_timeout"], params["retries"], report)
             Changer(client, planner, puller).apply(steps)

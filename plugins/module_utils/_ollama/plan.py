@@ -21,7 +21,7 @@ from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.registry im
     Registry,
     in_parallel,
 )
-from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.replace import is_second_name
+from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.replace import is_second_name, second_name
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.store import Store
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.wanted import Wanted, in_order
 
@@ -83,12 +83,22 @@ def spare_unlisted(steps: list[Step]) -> None:
                 step.action = "none"
 
 
+class Policy(t.NamedTuple):
+    """How to decide."""
+
+    keep_on_error: bool
+    """Keep a model whose registry cannot be asked, with a warning."""
+    check_blobs: bool
+    """Look whether the files of installed models are there."""
+    check_mode: bool
+    owner: str
+    """Whose runs exclude each other."""
+
+
 class Planner:
     """Decides what has to be done.
 
     :arg store: the directory of models, where it is in reach
-    :arg keep_on_error: keep a model whose registry cannot be asked, with a warning
-    :arg check_blobs: look whether the files of installed models are there
     """
 
     def __init__(
@@ -97,15 +107,13 @@ class Planner:
         registry: Registry,
         records: Records,
         store: Store | None,
-        keep_on_error: bool,
-        check_blobs: bool,
+        policy: Policy,
     ) -> None:
         self.client = client
         self.registry = registry
         self.records = records
         self.store = store
-        self.keep_on_error = keep_on_error
-        self.check_blobs = check_blobs
+        self.policy = policy
         self.warnings: list[str] = []
         self.listed: dict[str, Item] = {}
         self.silent: dict[tuple[str, str], dict[str, str]] = {}
@@ -132,14 +140,30 @@ class Planner:
             self.warnings.append(f"{models[min(models)]} {what}: {', '.join(sorted(models))}.")
         if self.store:
             self._check_space(steps, self.store.free())
+        for model in in_order(wanted):
+            step, base = by_key[model.name.key], by_key.get(model.base.key) if model.base else None
+            if base and base.error and not step.error:
+                step.fail(base_failed(step, base))
+        self._look_at_unwanted(steps, by_key, exclusive, keep)
+        spare_unlisted(steps)
+        return steps
+
+    def _look_at_unwanted(
+        self, steps: list[Step], by_key: dict[str, Step], exclusive: bool, keep: list[ModelName]
+    ) -> None:
+        known = [*(parse_listed(item["name"]) for item in self.listed.values()), *(step.name for step in steps)]
+        replaced = {second_name(name, self.policy.owner).key for name in known}
         spared = {*by_key, *(name.key for name in keep)}
         for key in sorted(self.listed.keys() - spared):
             name = parse_listed(self.listed[key]["name"])
-            if exclusive or is_second_name(name):
+            if key in replaced or (exclusive and not is_second_name(name)):
                 steps.append(Step(Wanted(name, "absent", listed=False), self.listed[key], name))
                 self._look(steps[-1], by_key)
-        spare_unlisted(steps)
-        return steps
+            elif is_second_name(name):
+                self.warnings.append(
+                    f"{name} is what a run from elsewhere is replacing, or what an interrupted one has left of a model"
+                    " that is gone. If no other run is going on, copy it to a name of yours or remove it."
+                )
 
     def look_at_custom(self, step: Step) -> None:
         """Decide about a model that the server builds, when its base is in place.
@@ -152,7 +176,8 @@ class Planner:
             step.action = "none"
             return
         step.action = "copied" if custom.is_copy(model) else "updated" if step.before else "created"
-        step.differences, step.certain = findings.differences, bool(findings.certain or findings.differences)
+        step.certain = bool(findings.certain or findings.differences)
+        step.differences = findings.differences or (["files"] if findings.certain else [])
 
     def _look(self, step: Step, by_key: dict[str, Step]) -> None:
         try:
@@ -173,6 +198,10 @@ class Planner:
             copied = custom.is_copy(t.cast("custom.Custom", step.wanted.custom))
             step.action = "copied" if copied else "updated" if step.before else "created"
             step.differences = ["from"]
+            if step.before and base.action == "pulled":
+                self.warnings.append(
+                    f"It cannot be known whether {step.name} has to be built again before {base.name} is mended."
+                )
         else:
             self.look_at_custom(step)
             if not step.certain:
@@ -203,10 +232,12 @@ class Planner:
         try:
             step.manifest = self.registry.manifest(step.name, wanted.insecure)
         except ServiceError as exc:
-            if follows and not self.keep_on_error:
+            # What the registry does not have, the server will not get either; but it may see another registry.
+            unknown = exc.status == 404 and self.policy.check_mode and not usable(item)
+            if unknown or (follows and not self.policy.keep_on_error):
                 raise
             kept = follows and self._whole(step)
-            self.silent.setdefault((step.name.host, KEPT if kept else UNSEEN), {})[str(step.name)] = exc.message
+            self.silent.setdefault((step.name.host, KEPT if kept else UNSEEN), {})[str(step.name)] = exc.result()["msg"]
             step.action, step.bytes_transferred = ("none", 0) if kept else ("pulled", None)
             return
         if wanted.digest and step.manifest.digest != wanted.digest:
@@ -240,7 +271,7 @@ class Planner:
                     hint="Check that models_dir is the directory of this server, on the host that runs the module.",
                 )
             return not self.store.missing(manifest)
-        return not self.check_blobs or remote.weights_shown(self.client, str(step.name))
+        return not self.policy.check_blobs or remote.weights_shown(self.client, str(step.name))
 
     def missing(self, manifest: Manifest) -> list[Layer]:
         """The files of a model that the store lacks."""

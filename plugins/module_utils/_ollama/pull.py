@@ -13,7 +13,7 @@ import time
 import typing as t
 
 from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError, ConnectError, ServiceError
-from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.client import OllamaClient
+from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.client import OllamaClient, byte_count
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.names import ModelName
 
 VERIFYING = "verifying sha256 digest"
@@ -103,10 +103,10 @@ class Progress:
 
     def stalled(self, line: dict[str, t.Any]) -> bool:
         """Take a line in. Returns whether nothing has moved for too long."""
-        status, completed = line.get("status", ""), line.get("completed", 0)
+        status, completed, total = str(line.get("status", "")), byte_count(line, "completed"), byte_count(line, "total")
         if status != self.status or completed > self.completed:
             self._moved_at = time.monotonic()
-        self.status, self.completed, self.total = status, completed, line.get("total", 0)
+        self.status, self.completed, self.total = status, completed, total
         if completed < self.total:
             self.totals[status] = self.total
         self.furthest[status] = max(completed, self.furthest.get(status, 0))

@@ -8,14 +8,12 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from hashlib import sha256
 
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.client import OllamaClient
+from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.comparison import blobs
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.registry import Layer, Manifest, in_parallel
-
-WEIGHTS = re.compile(r"^FROM .*sha256-([0-9a-f]{64})$", re.MULTILINE)
 
 
 def same_content(
@@ -71,5 +69,4 @@ def stored_blobs(client: OllamaClient, digests: t.Iterable[str]) -> set[str]:
 
 def _weights(shown: dict[str, t.Any]) -> str | None:
     # A projector has a FROM line as well, behind the one of the weights.
-    line = WEIGHTS.search(shown.get("modelfile", ""))
-    return line and f"sha256:{line[1]}"
+    return next(iter(blobs(shown, "FROM")), None)

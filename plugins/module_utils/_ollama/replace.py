@@ -23,25 +23,34 @@ from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.names impor
 NAMESPACE = "selfhosted-llm-replaced"
 
 
-def second_name(name: ModelName) -> ModelName:
-    """Where a model waits while it is replaced; the same in each run, so that the next one finds a leftover."""
-    return ModelName(DEFAULT_HOST, NAMESPACE, hashlib.sha256(name.key.encode()).hexdigest()[:16], "latest")
+def second_name(name: ModelName, owner: str) -> ModelName:
+    """Where a model waits while it is replaced.
+
+    :arg owner: whose runs exclude each other. The next one finds what an earlier one has left, and leaves alone what
+        may be in use elsewhere.
+    """
+    return ModelName(DEFAULT_HOST, NAMESPACE, _short_hash(name.key), _short_hash(owner))
 
 
 def is_second_name(name: ModelName) -> bool:
     return (name.host.casefold(), name.namespace.casefold()) == (DEFAULT_HOST, NAMESPACE)
 
 
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 class Replacement:
     """A context in which a model may be overwritten. Whatever ends it with an error leaves the old one.
 
+    :arg owner: whose runs exclude each other
     :arg loaded: whether the model is in memory
     """
 
-    def __init__(self, client: OllamaClient, name: ModelName, loaded: bool) -> None:
+    def __init__(self, client: OllamaClient, name: ModelName, owner: str, loaded: bool) -> None:
         self.client = client
         self.name = str(name)
-        self.second = str(second_name(name))
+        self.second = str(second_name(name, owner))
         self.loaded = loaded
         self.only_copy = False
 
@@ -52,6 +61,11 @@ class Replacement:
     def restore(self) -> None:
         """Bring the old model back; a copy alone would leave the files of the new one behind."""
         self.only_copy = True
+        if all(item["name"] != self.second for item in self.client.models()):
+            raise ServiceError(
+                f"The old {self.name} is gone: somebody has removed {self.second}.",
+                self.client.http.url("/api/delete"),
+            )
         self.client.delete(self.name)
         self.client.copy(self.second, self.name)
         self.only_copy = False

@@ -80,7 +80,8 @@ class Store:
 
     def free(self) -> int:
         """The bytes that are free for new files, without those that only root may use."""
-        status = os.statvfs(self._blobs if os.path.isdir(self._blobs) else self.path)
+        with _explained(self.path):
+            status = os.statvfs(self._blobs if os.path.isdir(self._blobs) else self.path)
         return status.f_bavail * status.f_frsize
 
     def partial_bytes(self, layer: Layer) -> int:
@@ -106,7 +107,8 @@ class Store:
             except ValueError:
                 # The server passes over it as well.
                 continue
-        blobs = os.listdir(self._blobs) if os.path.isdir(self._blobs) else []
+        with _explained(self._blobs):
+            blobs = os.listdir(self._blobs) if os.path.isdir(self._blobs) else []
         return sorted(os.path.join(self._blobs, blob) for blob in blobs if BLOB.fullmatch(blob) and blob not in named)
 
     def heal(self, name: ModelName, manifest: Manifest | None) -> list[str]:

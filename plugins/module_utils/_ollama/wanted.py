@@ -19,6 +19,9 @@ from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.names impor
 STATES = ("present", "latest", "absent")
 ROLES = ("system", "user", "assistant", "tool")
 DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+LONGEST_SILENCE = 86400
+QUANTIZATIONS = ("F32", "F16", "BF16", "Q8_0", "Q4_K", "Q4_K_M", "Q4_K_S")
+"""What the server takes, in whatever case."""
 SOURCES = ("from", "files", "modelfile")
 BUILT: dict[str, dict[str, t.Any]] = {
     "from": {"type": "str"},
@@ -79,14 +82,31 @@ class Wanted(t.NamedTuple):
         return self.custom.base if self.custom and self.state != "absent" else None
 
 
+def check_transport(params: dict[str, t.Any]) -> None:
+    """Look at the options that say how servers are asked.
+
+    :raises InvalidInput: a time that is none, or a file of CA certificates that cannot be read
+    """
+    for option in {"stall_timeout", "timeout"}.intersection(params):
+        # Whatever .nan is compared with, the answer is no.
+        if not 0 < params[option] <= LONGEST_SILENCE:
+            raise InvalidInput(f"{option} must be more than 0 seconds and at most a day.")
+    path = params["registry_ca_path"]
+    try:
+        if path:
+            open(path, "rb").close()
+    except OSError as exc:
+        raise InvalidInput(
+            f"registry_ca_path: {path} cannot be read on the host that runs the module: {exc.strerror}."
+        ) from exc
+
+
 def wanted_models(params: dict[str, t.Any]) -> list[Wanted]:
     """Read the options of the module. The bases of custom models are added to the list.
 
     :raises InvalidInput: an entry that makes no sense, or a list that would empty the server unasked
     """
-    for number in ("stall_timeout", "timeout"):
-        if params[number] <= 0:
-            raise InvalidInput(f"{number} must be more than 0 seconds.")
+    check_transport(params)
     if params["retries"] < 0:
         raise InvalidInput("retries must not be negative.")
     wanted: dict[str, Wanted] = {}
@@ -149,6 +169,11 @@ def _validated(entry: t.Any, params: dict[str, t.Any]) -> dict[str, t.Any]:
         entry = {"name": entry}
     if not isinstance(entry, dict):
         raise InvalidInput(f"{entry!r} is neither the name of a model nor a dictionary with one.")
+    messages = entry.get("messages")
+    for message in messages if isinstance(messages, list) else []:
+        # The validation makes an empty text of null.
+        if isinstance(message, dict) and message.get("content", "") is None:
+            raise InvalidInput(f"The entry {entry!r} makes no sense: content of a message is null.")
     defaults = {option: {**ONE[option], "default": params[option]} for option in ("state", "insecure")}
     result = ArgumentSpecValidator({"name": {"type": "str", "required": True}, **ONE, **defaults}).validate(entry)
     if result.error_messages:
@@ -178,6 +203,11 @@ def _custom(name: ModelName, fields: dict[str, t.Any]) -> Custom | None:
         return None
     if len(given.intersection(SOURCES)) != 1:
         raise InvalidInput(f"{name} needs exactly one of {', '.join(SOURCES)} beside {', '.join(sorted(given))}.")
+    for option in ("files", "adapters", "license"):
+        if not all(fields[option] or []):
+            raise InvalidInput(f"{option} of {name} has an element that is empty.")
+    if fields["quantize"] and fields["quantize"].upper() not in QUANTIZATIONS:
+        raise InvalidInput(f"quantize of {name} is {fields['quantize']!r} and none of {', '.join(QUANTIZATIONS)}.")
     if fields["modelfile"] is not None:
         if given - {"modelfile", "quantize"}:
             raise InvalidInput(f"The modelfile of {name} already says what it is: write everything else into it.")
@@ -212,10 +242,16 @@ def _typed(name: ModelName, parameters: dict[str, t.Any] | None) -> dict[str, t.
     typed = {}
     for parameter, value in parameters.items():
         try:
-            if isinstance(value, list) and parameter == "stop":
-                typed[parameter] = [str(word) for word in value]
+            if parameter == "stop":
+                typed[parameter] = [_word(word) for word in (value if isinstance(value, list) else [value])]
             else:
                 typed[parameter] = modelfile.typed_parameter(parameter, str(value))
         except InvalidInput as exc:
             raise InvalidInput(f"The parameters of {name}: {exc}") from exc
     return typed
+
+
+def _word(value: t.Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise InvalidInput(f"stop holds {value!r}, which is no text: write it in quotes.")
+    return str(value)

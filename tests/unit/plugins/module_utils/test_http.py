@@ -151,6 +151,36 @@ def test_a_line_break_in_a_header_is_refused_and_not_shown(server, options):
     assert "hunter2" not in str(failure.value.result())
 
 
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"token": "hunter2\u201d"}, "Authorization"),
+        ({"headers": {"X-Key": "hunter2\u20ac"}}, "X-Key"),
+        ({"headers": {"X-K\u00e4y": "hunter2"}}, "X-K\u00e4y"),
+    ],
+)
+def test_a_character_that_a_header_cannot_hold_is_refused_and_the_value_not_shown(server, options, name):
+    with pytest.raises(ConnectError) as failure:
+        HttpClient(server.url, **options).request("GET", "/x")
+    assert failure.value.message.startswith(f"The header {name} holds a character that HTTP headers cannot")
+    assert failure.value.hint.startswith("Check how the value was read")
+    assert "hunter2" not in str(failure.value.result())
+
+
+def test_a_header_of_latin_letters_is_sent(server):
+    server.expect("GET", "/x", sent={"X-Key": "\u00e9"})
+    assert HttpClient(server.url, headers={"X-Key": "\u00e9"}).request("GET", "/x").status == 200
+
+
+def test_a_line_that_is_nested_too_deeply(server):
+    server.expect("POST", "/x", lines=["[" * 200_000 + "]" * 200_000])
+    with (
+        HttpClient(server.url).stream("POST", "/x") as lines,
+        pytest.raises(ApiError, match="sent a line that is not JSON"),
+    ):
+        next(lines)
+
+
 def test_lines_arrive_before_the_end(server):
     server.expect("POST", "/x", {"s": True}, lines=[{"n": 1}, "", {"n": 2}, server.STALL])
     with HttpClient(server.url).stream("POST", "/x", {"s": True}) as lines:

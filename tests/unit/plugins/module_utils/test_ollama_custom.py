@@ -10,7 +10,12 @@ import time
 
 import pytest
 
-from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError, ConnectError, HttpClient
+from ansible_collections.selfhosted.llm.plugins.module_utils._http import (
+    ApiError,
+    ConnectError,
+    HttpClient,
+    ServiceError,
+)
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama import custom as custom_module
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.client import OllamaClient
 from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.custom import (
@@ -359,6 +364,15 @@ def test_silence_is_not_taken_for_words_of_the_server(server):
     assert failure.value.hint == "Check that the service is up and not overloaded, or raise the timeout."
 
 
+def test_numbers_of_a_line_that_are_none_count_as_0(server):
+    odd = [{"status": "parsing GGUF", "completed": None, "total": "9"}, {"status": "success"}]
+    server.expect("POST", "/api/create", BODY, lines=odd)
+    reported = []
+    client = OllamaClient(HttpClient(server.url))
+    create(client, {"model": "m:latest", "from": "a"}, 0, lambda *line: reported.append(line), 5)
+    assert reported == [("m:latest", "parsing GGUF", 0, 0), ("m:latest", "success", 0, 0)]
+
+
 def test_a_cut_stream(server):
     server.expect("POST", "/api/create", BODY, lines=[{"status": "parsing GGUF"}, server.CUT])
     with pytest.raises(ConnectError, match="could not create m:latest"):
@@ -510,6 +524,21 @@ def expect_build_from_files(server, models, uploads):
     server.expect("POST", "/api/create", body, lines=models["f16"]["lines"])
     expect_listing(server, models, "f16")
     expect_show(server, models, "f16")
+
+
+@pytest.mark.parametrize("call", [None, "has_blob", "upload_blob"])
+def test_a_file_that_vanishes_after_it_was_read(server, records, models, weights, monkeypatch, call):
+    gone = f"{weights} cannot be read any more: No such file or directory."
+    if call:
+        # It goes just before this call, or while the server copies it.
+        original = getattr(OllamaClient, call)
+        monkeypatch.setattr(OllamaClient, call, lambda *arguments: (weights.unlink(), original(*arguments))[1])
+        server.expect("HEAD", f"/api/blobs/{WEIGHTS}", status=404)
+    else:
+        monkeypatch.setattr(custom_module, "_upload", lambda *_arguments: weights.unlink())
+    with pytest.raises(ServiceError) as failure:
+        built(server, records, models, "f16", NOTHING._replace(files=[str(weights)]))
+    assert (failure.value.message, failure.value.hint) == (gone, "Check the file and who may read it.")
 
 
 def test_building_from_files_is_remembered(server, records, models, weights):

@@ -69,6 +69,13 @@ class TestProgress:
         answers(server, pulls[kind])
         assert pull_from(server) == transferred
 
+    @pytest.mark.parametrize("odd", [{"completed": None, "total": None}, {"completed": "7", "total": "9"}])
+    def test_numbers_that_are_none_count_as_0(self, server, pulls, odd):
+        answers(server, [{"status": None, **odd}, {"status": "pulling x", **odd}, *pulls["resumed"]])
+        reported = []
+        assert pull_from(server, report=lambda *line: reported.append(line)) == BLOB
+        assert [line[2:] for line in reported[:2]] == [(0, 0), (0, 0)]
+
     def test_every_line_is_reported(self, server, pulls):
         answers(server, pulls["resumed"])
         reported = []

@@ -17,8 +17,10 @@ from ansible_collections.selfhosted.llm.plugins.module_utils._ollama.replace imp
 )
 
 NAME = "a:latest"
-# printf registry.ollama.ai/library/a/latest | sha256sum
-SECOND = "selfhosted-llm-replaced/8b955b68f2d8a4fd:latest"
+OWNER = "host /root/.local/state/selfhosted-llm"
+# printf registry.ollama.ai/library/a/latest | sha256sum, and the same of the owner
+SECOND = "selfhosted-llm-replaced/8b955b68f2d8a4fd:056b843dbedc59d5"
+LIST = ("GET", "/api/tags")
 COPY = ("POST", "/api/copy", {"source": NAME, "destination": SECOND})
 BACK = ("POST", "/api/copy", {"source": SECOND, "destination": NAME})
 UNLOAD = ("POST", "/api/generate", {"model": SECOND, "keep_alive": 0, "stream": False})
@@ -27,7 +29,7 @@ DELETE_SECOND = ("DELETE", "/api/delete", {"model": SECOND})
 
 
 def replacement(server, loaded=False):
-    return Replacement(OllamaClient(HttpClient(server.url)), parse(NAME), loaded)
+    return Replacement(OllamaClient(HttpClient(server.url)), parse(NAME), OWNER, loaded)
 
 
 def expect(server, *requests):
@@ -36,8 +38,10 @@ def expect(server, *requests):
 
 
 def test_a_second_name_is_the_same_in_each_run_and_for_each_spelling():
-    assert str(second_name(parse("a"))) == str(second_name(parse("registry.ollama.ai/Library/A:LATEST"))) == SECOND
-    assert second_name(parse("a:1b")) != second_name(parse("a"))
+    spellings = ("a", "registry.ollama.ai/Library/A:LATEST")
+    assert {str(second_name(parse(spelling), OWNER)) for spelling in spellings} == {SECOND}
+    assert second_name(parse("a:1b"), OWNER) != second_name(parse("a"), OWNER)
+    assert second_name(parse("a"), "another host") != second_name(parse("a"), OWNER)
 
 
 @pytest.mark.parametrize(
@@ -63,17 +67,33 @@ def test_an_error_before_anything_was_replaced(server, loaded):
         raise KeyboardInterrupt
 
 
+def listed(name):
+    return {"models": [{"name": name, "digest": 64 * "0"}]}
+
+
 def test_a_restoration(server):
-    expect(server, COPY, DELETE, BACK, DELETE_SECOND)
+    expect(server, COPY)
+    server.expect(*LIST, answer=listed(SECOND))
+    expect(server, DELETE, BACK, DELETE_SECOND)
     with pytest.raises(ServiceError, match="mine"), replacement(server, True) as running:
         running.restore()
         raise ServiceError("mine", "")
 
 
 def test_a_restoration_that_fails_leaves_the_only_copy(server):
-    expect(server, COPY, DELETE)
+    expect(server, COPY)
+    server.expect(*LIST, answer=listed(SECOND))
+    expect(server, DELETE)
     server.expect(*BACK, status=500, answer={"error": "no space left on device"})
     with pytest.raises(ApiError, match="no space left on device"), replacement(server) as running:
+        running.restore()
+
+
+def test_a_second_name_that_is_gone_costs_nothing_more(server):
+    expect(server, COPY)
+    server.expect(*LIST, answer=listed(NAME))
+    words = f"The old {NAME} is gone: somebody has removed {SECOND}"
+    with pytest.raises(ServiceError, match=words), replacement(server) as running:
         running.restore()
 
 

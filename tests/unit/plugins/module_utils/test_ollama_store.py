@@ -210,6 +210,16 @@ class TestFiles:
         (tree.blobs / "sha256-1234").touch()
         assert store.orphans() == [str(tree.blob(b"orphan"))]
 
+    def test_orphans_and_free_of_a_directory_that_fails(self, store, monkeypatch):
+        def fail(_path):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(os, "listdir", fail)
+        monkeypatch.setattr(os, "statvfs", fail)
+        for call in (store.orphans, store.free):
+            with pytest.raises(ServiceError, match="in the model directory cannot be used: Permission denied"):
+                call()
+
     def test_only_unnamed_files_of_ours_go(self, tree, store):
         tree.write_manifest()
         tree.write_blobs(WEIGHTS, CONFIG, b"ours", b"of another program")

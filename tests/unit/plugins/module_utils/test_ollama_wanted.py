@@ -24,7 +24,7 @@ NOTHING = Custom(*[None] * len(Custom._fields))
 
 def wanted(**options):
     defaults = {"name": None, "models": None, **{option: spec.get("default") for option, spec in ONE.items()}}
-    limits = {"stall_timeout": 20.0, "timeout": 30.0, "retries": 5}
+    limits = {"stall_timeout": 20.0, "timeout": 30.0, "retries": 5, "registry_ca_path": None}
     return wanted_models({**defaults, **limits, "exclusive": False, "allow_empty": False, **options})
 
 
@@ -114,6 +114,7 @@ class TestCustom:
             ({"use_mmap": "false"}, {"use_mmap": False}),
             ({"stop": "###"}, {"stop": ["###"]}),
             ({"stop": ["###", 1]}, {"stop": ["###", "1"]}),
+            ({"stop": 1.5}, {"stop": ["1.5"]}),
             ({}, {}),
         ],
     )
@@ -121,6 +122,15 @@ class TestCustom:
         parameters = wanted(name=["x"], parameters=given, **{"from": "b"})[0].custom.parameters
         assert parameters == typed
         assert [type(value) for value in parameters.values()] == [type(value) for value in typed.values()]
+
+    @pytest.mark.parametrize("quantize", ["f32", "F16", "bf16", "Q8_0", "q4_k", "Q4_K_m", "q4_K_S"])
+    def test_the_types_of_weights(self, quantize):
+        assert wanted(name=["x"], files=["/m.gguf"], quantize=quantize)[0].custom.quantize == quantize
+
+    def test_a_message_may_be_empty(self):
+        messages = [{"role": "user", "content": ""}]
+        model = wanted(models=[{"name": "x", "from": "b", "messages": messages}])[0]
+        assert model.custom.messages == messages
 
     def test_a_base_that_is_listed_is_not_added(self):
         models = wanted(models=[{"name": "x", "from": "B"}, {"name": "b", "state": "latest"}])

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import socket
 import typing as t
 
 from ansible_collections.selfhosted.llm.plugins.modules import ollama_model
@@ -94,7 +96,8 @@ class Ollama:
     def second(self, name: str) -> str:
         """Where a model waits while it is replaced."""
         whole = name if name.count("/") == 2 else f"registry.ollama.ai/library/{name}"
-        return f"selfhosted-llm-replaced/{sha256('/'.join(whole.rsplit(':', 1)))[:16]}:latest"
+        owner = f"{socket.gethostname()} {os.environ['XDG_STATE_HOME']}/selfhosted-llm"
+        return f"selfhosted-llm-replaced/{sha256('/'.join(whole.rsplit(':', 1)))[:16]}:{sha256(owner)[:16]}"
 
     def run(self, check: bool = False, fails: bool = False, **params: t.Any) -> dict[str, t.Any]:
         """The result of the module. Its rows have lost ``duration``, and ``error`` where that is null."""
@@ -115,7 +118,7 @@ class Ollama:
         self.server.expect("GET", "/api/tags", answer={"models": [item(*model) for model in models.items()]})
 
     def has_in_memory(self, *names: str) -> None:
-        self.server.expect("GET", "/api/ps", answer={"models": [{"name": name} for name in names]})
+        self.server.expect("GET", "/api/ps", answer={"models": [{"name": name, "digest": 64 * "0"} for name in names]})
 
     def registry_has(self, of: Content | None, model: str = "m") -> None:
         answer = {"text": of.manifest} if of else {"status": 404, "text": "not found"}

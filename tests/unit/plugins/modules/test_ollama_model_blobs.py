@@ -160,6 +160,7 @@ class TestModelsDir:
         ollama.lists({name: NEW, second: NEW})
         ollama.pulls(name)
         ollama.lists({name: NEW, second: NEW})
+        ollama.lists({name: NEW, second: NEW})
         ollama.deletes(name)
         ollama.copies(second, name)
         ollama.deletes(second)

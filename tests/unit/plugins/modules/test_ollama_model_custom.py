@@ -151,6 +151,7 @@ class TestOther:
         ollama.stores([A.weights], lacks=[A.weights] if lacks else [])
         result = ollama.run(check=True, name="x", check_blobs=True, **OPTIONS)
         assert result["models"][0]["action"] == ("updated" if lacks else "none")
+        assert result["diff"]["after"] == ({"x:latest": "present with other files"} if lacks else {})
 
     def test_what_fails_leaves_the_old_one(self, ollama):
         second = ollama.second("x:latest")
@@ -159,6 +160,7 @@ class TestOther:
         ollama.creates(
             {"model": "x:latest", "from": "a:latest", **SYSTEM}, lines=[{"error": "no space left on device"}]
         )
+        ollama.lists({"a:latest": A, "x:latest": OTHER, second: OTHER})
         ollama.deletes("x:latest")
         ollama.copies(second, "x:latest")
         ollama.deletes(second)
@@ -172,6 +174,7 @@ class TestOther:
         ollama.copies("x:latest", second)
         ollama.creates({"model": "x:latest", "from": "a:latest", **SYSTEM})
         prove(ollama, {"a:latest": A, "x:latest": OTHER, second: OTHER}, built=self.OLD)
+        ollama.lists({"a:latest": A, "x:latest": OTHER, second: OTHER})
         ollama.deletes("x:latest")
         ollama.copies(second, "x:latest")
         ollama.deletes(second)

@@ -83,6 +83,8 @@ class TestAnotherOne:
             ollama.copies(name, ollama.second(name))
         ollama.pulls(name)
         ollama.lists({name: OTHER})
+        if before:
+            ollama.lists({name: OTHER, ollama.second(name): OLD})
         ollama.deletes(name)
         return name
 

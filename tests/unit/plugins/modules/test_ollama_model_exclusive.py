@@ -194,6 +194,20 @@ class TestLeftovers:
         result = ollama.run(check=True, name="a")
         assert result["models"] == [row("a:latest", "none", A, A), row(second, "removed", B)]
 
+    @pytest.mark.parametrize("exclusive", [False, True])
+    def test_what_is_not_ours_stays_and_is_told_of(self, ollama, exclusive):
+        # Another host may be replacing a right now.
+        foreign = ollama.second("a:latest").partition(":")[0] + ":0123456789abcdef"
+        ollama.lists({"a:latest": A, foreign: B})
+        result = ollama.run(name="a", exclusive=exclusive)
+        assert (result["changed"], result["models"]) == (False, [row("a:latest", "none", A, A)])
+        assert result["warnings"][0].startswith(f"{foreign} is what a run from elsewhere is replacing")
+
+    def test_the_only_copy_of_a_model_that_nobody_names_stays(self, ollama):
+        ollama.lists({"a:latest": A, ollama.second("precious:latest"): B})
+        result = ollama.run(name="a", exclusive=True)
+        assert (result["changed"], len(result["warnings"])) == (False, 1)
+
     def test_it_stays_when_a_model_fails_because_it_may_be_all_that_is_left(self, ollama, recording):
         name = ollama.name("m")
         second = ollama.second(name)

@@ -54,6 +54,15 @@ class TestOnePull:
         assert "could not pull" in result["msg"]
         assert result["models"] == [failed(result, name, OLD, OLD)]
 
+    def test_a_lost_connection_after_success_throws_nothing_away(self, ollama):
+        name = ollama.name("m")
+        plan(ollama, {})
+        ollama.pulls(name)
+        ollama.server.expect("GET", "/api/tags", drop=True)
+        result = ollama.run(name=name, insecure=True, fails=True)
+        assert f"GET {ollama.url}/api/tags failed" in result["msg"]
+        assert result["models"] == [failed(result, name)]
+
     def test_what_cannot_be_tidied_up_does_not_hide_what_went_wrong(self, ollama):
         name = ollama.name("m")
         plan(ollama, {name: OLD})
@@ -225,3 +234,34 @@ class TestListing:
         ollama.server.expect("GET", "/api/ps", status=500, answer={"error": "boom"})
         result = ollama.run(name="a", state="absent", fails=True)
         assert result["msg"] == f"GET {ollama.url}/api/ps answered 500: boom."
+
+
+class TestOutcomes:
+    """Whatever fails, each model's outcome is told."""
+
+    def test_the_look_at_what_is_in_memory(self, ollama):
+        ollama.lists({"a:latest": A, "b:latest": OLD})
+        ollama.server.expect("GET", "/api/ps", drop=True)
+        result = ollama.run(models=["a", {"name": "b", "state": "absent"}], fails=True)
+        assert [(model["name"], model["action"]) for model in result["models"]] == [
+            ("a:latest", "none"),
+            ("b:latest", "failed"),
+        ]
+        assert result["changed"] is False
+
+    def test_the_look_after_removals(self, ollama):
+        ollama.lists({"a:latest": A, "b:latest": OLD})
+        ollama.has_in_memory()
+        ollama.deletes("b:latest")
+        ollama.server.expect("GET", "/api/tags", drop=True)
+        result = ollama.run(models=["a", {"name": "b", "state": "absent"}], fails=True)
+        assert [model["action"] for model in result["models"]] == ["none", "failed"]
+
+
+def test_a_name_that_the_registry_does_not_know_fails_in_check_mode(ollama):
+    name = ollama.name("m")
+    ollama.lists({})
+    ollama.registry_has(None)
+    result = ollama.run(check=True, name=name, insecure=True, fails=True)
+    assert result["models"] == [failed(result, name)]
+    assert f"the registry {name.split('/')[0]} has no such model" in result["msg"]

@@ -88,6 +88,20 @@ def test_a_bad_name_is_refused_before_anything_is_sent(run, server):
     assert server.requests == []
 
 
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"timeout": 0}, "timeout must be more than 0 seconds and at most a day."),
+        ({"timeout": "inf"}, "timeout must be more than 0 seconds and at most a day."),
+        ({"timeout": "nan"}, "timeout must be more than 0 seconds and at most a day."),
+        ({"registry_ca_path": "/nosuch.pem"}, "registry_ca_path: /nosuch.pem cannot be read on the host"),
+    ],
+)
+def test_transport_options_that_make_no_sense_are_refused_before_anything_is_sent(run, server, params, words):
+    assert words in run(params, fails=True)["msg"]
+    assert server.requests == []
+
+
 @pytest.mark.parametrize("failing", [path for _method, path in LISTINGS])
 def test_an_error(run, server, recording, failing):
     answers = {"/api/version": recording("ollama")["version"], "/api/tags": recording("ollama")["tags"]}
@@ -116,12 +130,15 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_each_example_runs(run, server, recording, monkeypatch, example):
+def test_each_example_runs(run, server, recording, monkeypatch, tmp_path, example):
     def manifests(_registry, models):
         return {name.key: ApiError("no", "https://registry.ollama.ai", 404) for name, _insecure in models}
 
     monkeypatch.setattr(Registry, "manifests", manifests)
     expect_listings(server, recording("ollama"))
+    if "registry_ca_path" in example:
+        (tmp_path / "ca.pem").touch()
+        example = {**example, "registry_ca_path": str(tmp_path / "ca.pem")}
     result = run({**example, "url": server.url})
     assert [("remote" in model) for model in result["models"]] == [
         example.get("check_remote", False) for _model in result["models"]
@@ -317,9 +334,11 @@ class TestRemote:
         assert run({"check_remote": True, "insecure": True, "name": "a"})["models"][0]["remote"]["error"] == "no"
         assert [(str(name), insecure) for name, insecure in asked] == [("a:latest", False)]
 
-    def test_where_and_how_long_to_ask(self, run, server, recording, monkeypatch):
+    def test_where_and_how_long_to_ask(self, run, server, recording, monkeypatch, tmp_path):
         made = []
         monkeypatch.setattr(ollama_model_info, "Registry", lambda *arguments: made.append(arguments))
         expect_listings(server, recording("ollama"))
-        run({"check_remote": True, "registry_ca_path": "/etc/ssl/private-ca.pem", "ca_path": "/o.pem", "timeout": 10})
-        assert made == [("/etc/ssl/private-ca.pem", 10.0)]
+        (tmp_path / "ca.pem").touch()
+        ca_path = str(tmp_path / "ca.pem")
+        run({"check_remote": True, "registry_ca_path": ca_path, "ca_path": "/o.pem", "timeout": 10})
+        assert made == [(ca_path, 10.0)]

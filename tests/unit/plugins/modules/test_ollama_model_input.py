@@ -11,6 +11,7 @@ import pytest
 
 A = {"name": "a"}
 DIGEST = "0" * 64
+NO_TIME = "must be more than 0 seconds and at most a day."
 EMPTYING = "exclusive with no model that is to be present removes them all: allow_empty permits it."
 
 
@@ -41,8 +42,13 @@ def refused(ollama, check=False, **params):
         ({"models": ["a", {"name": "b", "state": "newest"}]}, "value of state must be one of: present, latest, absent"),
         ({"models": ["a", {"name": "b", "insecure": "perhaps"}]}, "insecure"),
         ({"name": "a", "state": "newest"}, "value of state must be one of: present, latest, absent"),
-        ({"name": "a", "stall_timeout": 0}, "stall_timeout must be more than 0 seconds."),
-        ({"name": "a", "timeout": -1}, "timeout must be more than 0 seconds."),
+        ({"name": "a", "stall_timeout": 0}, f"stall_timeout {NO_TIME}"),
+        ({"name": "a", "stall_timeout": "inf"}, f"stall_timeout {NO_TIME}"),
+        ({"name": "a", "stall_timeout": 86400.1}, f"stall_timeout {NO_TIME}"),
+        ({"name": "a", "timeout": -1}, f"timeout {NO_TIME}"),
+        ({"name": "a", "timeout": "nan"}, f"timeout {NO_TIME}"),
+        ({"name": "a", "timeout": 1e300}, f"timeout {NO_TIME}"),
+        ({"name": "a", "registry_ca_path": "/nosuch.pem"}, "registry_ca_path: /nosuch.pem cannot be read on the host"),
         ({"name": "a", "retries": -1}, "retries must not be negative."),
         ({"models": [], "exclusive": True}, EMPTYING),
         ({"models": [{"name": "a", "state": "absent"}], "exclusive": True, "keep": ["b"]}, EMPTYING),
@@ -81,6 +87,17 @@ def test_of_lists_and_single_models(ollama, params, words, check):
             {"from": "b", "parameters": {"seed": [1]}},
             "The parameters of a:latest: seed is '[1]' and not a whole number",
         ),
+        ({"from": "b", "parameters": {"stop": None}}, "The parameters of a:latest: stop holds None, which is no text"),
+        ({"from": "b", "parameters": {"stop": ["x", None]}}, "stop holds None, which is no text"),
+        ({"from": "b", "parameters": {"stop": True}}, "stop holds True, which is no text"),
+        ({"from": "b", "parameters": {"stop": {"a": 1}}}, "stop holds {'a': 1}, which is no text"),
+        ({"from": "b", "license": ["MIT", None]}, "license of a:latest has an element that is empty."),
+        ({"files": [None]}, "files of a:latest has an element that is empty."),
+        ({"from": "b", "adapters": [None]}, "adapters of a:latest has an element that is empty."),
+        (
+            {"from": "b", "quantize": "bogus"},
+            "quantize of a:latest is 'bogus' and none of F32, F16, BF16, Q8_0, Q4_K, Q4_K_M, Q4_K_S.",
+        ),
         ({"from": "b", "messages": [{"role": "user"}]}, "missing required arguments: content"),
         ({"from": "b", "messages": [{"role": "me", "content": "x"}]}, "value of role must be one of: system, user"),
     ],
@@ -89,6 +106,11 @@ def test_of_lists_and_single_models(ollama, params, words, check):
 def test_of_builds(ollama, fields, words, entry):
     fields = {**A, **fields}
     assert words in refused(ollama, **({"models": ["z", fields]} if entry else fields))
+
+
+def test_of_a_message_without_words(ollama):
+    models = [{**A, "from": "b", "messages": [{"role": "user", "content": None}]}]
+    assert "content of a message is null" in refused(ollama, models=models)
 
 
 @pytest.mark.parametrize(

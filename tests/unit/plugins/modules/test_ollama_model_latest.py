@@ -162,6 +162,7 @@ class TestChange:
         ollama.pulls(name)
         ollama.lists({name: other, second: OLD})
         ollama.registry_has(NEW)
+        ollama.lists({name: other, second: OLD})
         ollama.deletes(name)
         ollama.copies(second, name)
         ollama.deletes(second)
@@ -239,7 +240,7 @@ class TestRegistryError:
         result = latest(ollama, check, on_registry_error="keep")
         assert (result["changed"], result["models"]) == (False, [row(name, "none", OLD, OLD)])
         assert len(result["warnings"]) == 1
-        assert result["warnings"][0].endswith(f" answered 404: not found. Kept as they are: {name}.")
+        assert result["warnings"][0].endswith(f" has no such model. Kept as they are: {name}.")
 
     def test_a_slow_one_does_not_hold_up_a_fleet(self, ollama, server, monkeypatch):
         monkeypatch.setattr(models, "REGISTRY_TIMEOUT", 0.2)
@@ -262,7 +263,7 @@ class TestRegistryError:
 
     def test_keep_pulls_what_is_not_there(self, ollama):
         ollama.lists({})
-        ollama.registry_has(None)
+        ollama.server.expect("GET", "/v2/ns/m/manifests/latest", status=503)
         result = latest(ollama, check=True, on_registry_error="keep")
         assert result["models"] == [row(ollama.name("m"), "pulled", None, None, None)]
 

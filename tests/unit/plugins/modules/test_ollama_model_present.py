@@ -71,6 +71,7 @@ class TestRegistryOutOfReach:
     WARNING = (
         "The registry registry.ollama.ai did not give the manifest of m:latest: GET"
         " https://registry.ollama.ai/v2/library/m/manifests/latest failed: [Errno 111] Connection refused."
+        " Check that the host that runs the module reaches registry.ollama.ai, which may need a proxy."
         " The Ollama server is to pull them all the same, without a look at their size before: m:latest."
     )
 

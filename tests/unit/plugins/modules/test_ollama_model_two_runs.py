@@ -24,7 +24,7 @@ def another_run(ollama, requests=None):
     held, over = threading.Event(), threading.Event()
 
     def hold():
-        with lock.locked(lock.state_directory(), ollama.url, pytest.fail):
+        with lock.Lock(lock.state_directory(make=True), lock.server_key(ollama.url)).held(pytest.fail):
             held.set()
             while not over.wait(0.1) and (requests is None or len(ollama.server.requests) < requests):
                 pass
