@@ -24,14 +24,18 @@ MEGABYTE = 10**6
 def leave_partial(server: Server, shelf: Shelf, name: str) -> list[pathlib.Path]:
     """Leave a pull in the middle of the weights and give the files of its parts."""
     weights = shelf.weights(name)
+    blob = server.blob(weights)
+
+    def parts() -> list[pathlib.Path]:
+        return sorted(blob.parent.glob(f"{blob.name}-partial-*"))
+
     with shelf.registry.fault(weights, RANGE, stall_after=50_000):
         stream = server.stream("/api/pull", {"model": name, "insecure": True})
-        next(line for line in stream.lines() if line.get("completed"))
+        next(line for line in stream.lines() if line.get("completed") == 50_000 * len(parts()))
         stream.leave()
-        blob = server.blob(weights)
-        parts = sorted(blob.parent.glob(f"{blob.name}-partial-*"))
-        wait_until(lambda: '"Completed":50000' in parts[0].read_text(), "the part to be written down")
-    return parts
+        # A part that is written down later would come back after a test has removed it.
+        wait_until(lambda: all('"Completed":50000' in part.read_text() for part in parts()), "all parts to be written")
+    return parts()
 
 
 def manifest_file(server: Server, shelf: Shelf, name: str) -> pathlib.Path:
