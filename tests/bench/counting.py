@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import typing as t
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from ollama_client import Server
+from serving import serving
 
 
 class Counting(ThreadingHTTPServer):
@@ -50,10 +50,5 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def counting(target: Server) -> t.Iterator[Counting]:
-    server = Counting(target)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
+    with serving(Counting(target)) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()

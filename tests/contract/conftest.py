@@ -22,6 +22,7 @@ from ollama_client import Answer, Server
 from ollama_process import running
 from registry import ModelRegistry
 from shelf import Shelf
+from three_parts import MEGABYTE
 
 Make = t.Callable[..., Answer]
 
@@ -83,6 +84,12 @@ def shelf(server: Server, registry: ModelRegistry) -> t.Iterator[Shelf]:
             server.call("POST", "/api/generate", {"model": name, "keep_alive": 0})
             server.call("DELETE", "/api/delete", {"model": name})
     shelf.remove()
+
+
+@pytest.fixture
+def large(shelf: Shelf) -> str:
+    """A model of three parts; the last one has 10 MB and what is not padding."""
+    return shelf.add("large", seed=901, padding=210 * MEGABYTE)
 
 
 @pytest.fixture

@@ -14,21 +14,9 @@ import pytest
 from faults import GET, RANGE
 from ollama_client import Server
 from shelf import Shelf
+from three_parts import MEGABYTE, PART, wholes
 
 SUCCESS = {"status": "success"}
-MEGABYTE = 10**6
-PART = 100 * MEGABYTE
-
-
-@pytest.fixture
-def large(shelf: Shelf) -> str:
-    """A model of three parts; the last one has 10 MB and what is not padding."""
-    return shelf.add("large", seed=901, padding=210 * MEGABYTE)
-
-
-def wholes(size: int) -> list[str]:
-    """The ranges of three parts."""
-    return [f"0-{PART - 1}", f"{PART}-{2 * PART - 1}", f"{2 * PART}-{size - 1}"]
 
 
 def pull_in_thread(server: Server, name: str, outcome: dict[str, t.Any]) -> threading.Thread:

@@ -15,6 +15,8 @@ import subprocess
 import threading
 import typing as t
 
+from serving import serving
+
 
 class Proxy(socketserver.ThreadingTCPServer):
     """Leads every CONNECT to one port of loopback. ``asked`` holds the first lines of the requests."""
@@ -31,12 +33,8 @@ class Proxy(socketserver.ThreadingTCPServer):
     @contextlib.contextmanager
     def running(self) -> t.Iterator[Proxy]:
         """Serve in a thread."""
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        try:
+        with serving(self):
             yield self
-        finally:
-            self.shutdown()
-            self.server_close()
 
 
 class ProxyHandler(socketserver.StreamRequestHandler):

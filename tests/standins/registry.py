@@ -22,13 +22,13 @@ import socketserver
 import ssl
 import sys
 import tempfile
-import threading
 import time
 import typing as t
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 from faults import GET, HEAD, MANIFEST, RANGE, Fault, Faults
+from serving import serving
 from tiny_models import DEFAULT_MODELS, write_model
 
 MANIFEST_PATH = re.compile(r"/v2/([\w-]+/[\w.-]+)/manifests/([\w.-]+)")
@@ -93,13 +93,11 @@ class ModelRegistry(ThreadingHTTPServer):
     @contextlib.contextmanager
     def running(self) -> t.Iterator[ModelRegistry]:
         """Serve in a thread."""
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        try:
-            yield self
-        finally:
-            self.faults.clear()
-            self.shutdown()
-            self.server_close()
+        with serving(self):
+            try:
+                yield self
+            finally:
+                self.faults.clear()
 
     def server_bind(self) -> None:
         # HTTPServer asks the DNS for a name that nothing here uses.

@@ -16,6 +16,8 @@ import threading
 import typing as t
 from urllib.parse import urlsplit
 
+from serving import serving
+
 
 class Front(socketserver.ThreadingTCPServer):
     """:arg url: of the server
@@ -45,12 +47,8 @@ class Front(socketserver.ThreadingTCPServer):
 
     @contextlib.contextmanager
     def running(self) -> t.Iterator[Front]:
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        try:
+        with serving(self):
             yield self
-        finally:
-            self.shutdown()
-            self.server_close()
 
 
 class FrontHandler(socketserver.StreamRequestHandler):
