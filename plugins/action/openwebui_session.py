@@ -2,23 +2,107 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the module of the same name and keeps its result, which holds a token, from being shown."""
+"""Runs the modules of the group ``openwebui``, so that one sign-in per server and account serves a whole run."""
 
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
+from ansible import constants
 from ansible.plugins.action import ActionBase
+
+from ansible_collections.selfhosted.llm.plugins.plugin_utils._openwebui_sessions import Sessions
+
+SESSION = "selfhosted.llm.openwebui_session"
+CONNECTION = ("url", "headers", "validate_certs", "ca_path", "timeout", "admin_email", "admin_password")
+
+Result = dict[str, t.Any]
 
 
 class ActionModule(ActionBase):
-    """Hides what ``no_log`` of a module's options cannot hide: its result. A failure is shown, it holds no secret."""
+    """Hides the result of ``openwebui_session``, gives the other modules its token, and renews it when it has ended."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        is_session = self._task.resolved_action == SESSION
+        self._supports_async = not is_session
         super().run(tmp, task_vars)
-        # Before ansible-core 2.22 the ssh connection shows a module's whole output at -vvv unless this is set.
-        self._connection._play_context.no_log = True
-        result = self._execute_module(task_vars=task_vars)
-        if not result.get("failed"):
-            result["_ansible_no_log"] = True
+        self._task_vars = task_vars or {}
+        arguments = self._task.args
+        self._account = self._named_account()
+        self._sessions = self._of_server()
+        token = self._sessions.current(str(arguments.get("token") or ""))
+        if is_session:
+            return self._hidden(self._session(arguments, token))
+        connection = {name: arguments[name] for name in CONNECTION if name in arguments}
+        token = token or self._sessions.token(self._account)
+        if not token and self._account:
+            session = self._session(connection)
+            if session.get("failed"):
+                return session
+            token = session["token"]
+        result = self._module(token)
+        if self._account and (result.get("failure") or {}).get("session_ended"):
+            return self._after_renewal(connection, token, result)
         return result
+
+    def _named_account(self) -> tuple[str, ...]:
+        """Empty where the environment of the target completes the options: only the module sees it."""
+        values = [str(self._task.args.get(name) or "") for name in ("url", "admin_email", "admin_password")]
+        return (values[1].lower(), values[2]) if all(values) else ()
+
+    def _of_server(self) -> Sessions:
+        host = self._task.delegate_to or self._task_vars.get("inventory_hostname", "")
+        url = str(self._task.args.get("url") or "").rstrip("/")
+        # Behind one proxy the headers may say which server is meant.
+        headers = self._task.args.get("headers")
+        # Made by Ansible when the run begins, for its user alone, and removed when the run ends.
+        run = Path(constants.DEFAULT_LOCAL_TMP)  # type: ignore[attr-defined]
+        return Sessions(run / "selfhosted.llm", [host, url, headers])
+
+    def _session(self, arguments: Result, token: str = "") -> Result:
+        """The session of a token, else that of the run, else a new one. Whichever it is, the server honours it."""
+        with self._sessions.locked(self._account):
+            token = token or self._sessions.token(self._account)
+            play_context = self._connection._play_context
+            no_log = play_context.no_log
+            # Before ansible-core 2.22 the ssh connection shows a module's whole output at -vvv unless this is set.
+            play_context.no_log = True
+            try:
+                session = self._execute_module(SESSION, _with(arguments, token), task_vars=self._task_vars)
+            finally:
+                play_context.no_log = no_log
+            if self._account and not session.get("failed") and session["token"] != token:
+                self._sessions.keep(self._account, session["token"])
+        return session
+
+    def _module(self, token: str) -> Result:
+        wrap_async = self._task.async_val and not self._connection.has_native_async
+        arguments = _with(self._task.args, token)
+        return self._execute_module(module_args=arguments, task_vars=self._task_vars, wrap_async=wrap_async)
+
+    def _after_renewal(self, connection: Result, token: str, result: Result) -> Result:
+        session = self._session(connection)
+        if session.get("failed"):
+            message = f"{result['failure']['error']} {session.get('msg', '')}"
+            return {**result, **session, "changed": result.get("changed", False), "msg": message}
+        self._sessions.replace(token, self._account)
+        return _together(result, self._module(session["token"]))
+
+    @staticmethod
+    def _hidden(session: Result) -> Result:
+        """What ``no_log`` of a module's options cannot hide: its result. A failure is shown, it holds no secret."""
+        return session if session.get("failed") else {**session, "_ansible_no_log": True}
+
+
+def _with(arguments: Result, token: str) -> Result:
+    # A copy in any case: running a module adds to its arguments.
+    return {**arguments, "token": token} if token else {**arguments}
+
+
+def _together(first: Result, second: Result) -> Result:
+    """The second result, with what the first run of the module had changed before the session ended."""
+    together = {**second, "changed": first.get("changed", False) or second.get("changed", False)}
+    if "diff" in first and "diff" in second:
+        together["diff"] = {part: {**first["diff"][part], **second["diff"][part]} for part in ("before", "after")}
+    return together

@@ -46,13 +46,20 @@ options:
       - Token of an administrator's session, as M(selfhosted.llm.openwebui_session) returns it, or an API key of an
         administrator.
       - If it is not given, the environment variable E(OPENWEBUI_TOKEN) of the managed host is used.
-      - One of O(token) and O(admin_email) is required. O(token) is used when both are given.
+      - One of O(token) and O(admin_email) is required. When both are given, O(token) is used, and O(admin_email) renews
+        it when its session has ended.
     type: str
   admin_email:
     description:
-      - E-mail address of an administrator to sign in, once per task. Open WebUI allows 15 sign-ins per address
-        in three minutes, so use O(token) when there are several tasks.
-      - If it is not given, the environment variable E(OPENWEBUI_ADMIN_EMAIL) of the managed host is used.
+      - E-mail address of an administrator. Upper and lower case are the same.
+      - All tasks of one run of Ansible with the same host, O(url), O(headers), O(admin_email) and O(admin_password)
+        share one session. Open WebUI allows 15 sign-ins per address in three minutes and counts the successful ones
+        too.
+      - When the server says that the session has ended, be it that of O(token) or the shared one, there is one sign-in.
+        The task begins again with the new session, and all that follow in the run use it. A task with C(async) uses the
+        session, but cannot renew it.
+      - If it is not given, the environment variable E(OPENWEBUI_ADMIN_EMAIL) of the managed host is used. A session is
+        shared and renewed only if O(url), O(admin_email) and O(admin_password) are options of the task.
     type: str
   admin_password:
     description:

@@ -14,7 +14,7 @@ from ansible.module_utils.basic import env_fallback
 
 from ansible_collections.selfhosted.llm.plugins.module_utils._http import HttpClient
 
-# Modules that change things through Open WebUI accept either of the two ways to sign in.
+# Modules that act as an administrator of Open WebUI accept either of the two ways to sign in, and both together.
 OPENWEBUI_SIGN_IN: dict[str, t.Any] = {
     "required_one_of": [("token", "admin_email")],
     "required_together": [("admin_email", "admin_password")],
@@ -60,26 +60,18 @@ def openwebui_transport_arguments() -> dict[str, t.Any]:
     }
 
 
-def openwebui_admin_arguments(required: bool = False) -> dict[str, t.Any]:
-    """The options that sign an administrator in."""
+def openwebui_arguments() -> dict[str, t.Any]:
+    """The connection options of ``openwebui_*`` modules that act as an administrator; with ``OPENWEBUI_SIGN_IN``."""
     return {
-        "admin_email": {
-            "type": "str",
-            "required": required,
-            "fallback": (env_fallback, ["OPENWEBUI_ADMIN_EMAIL"]),
-        },
+        **openwebui_transport_arguments(),
+        "admin_email": {"type": "str", "fallback": (env_fallback, ["OPENWEBUI_ADMIN_EMAIL"])},
         "admin_password": {
             "type": "str",
-            "required": required,
             "no_log": True,
             "fallback": (env_fallback, ["OPENWEBUI_ADMIN_PASSWORD"]),
         },
+        **_token("OPENWEBUI"),
     }
-
-
-def openwebui_arguments() -> dict[str, t.Any]:
-    """The connection options of the ``openwebui_*`` modules that change things; with ``OPENWEBUI_SIGN_IN``."""
-    return {**openwebui_transport_arguments(), **openwebui_admin_arguments(), **_token("OPENWEBUI")}
 
 
 def http_client(params: dict[str, t.Any]) -> HttpClient:

@@ -12,12 +12,18 @@ short_description: Sign an administrator in to Open WebUI
 version_added: 0.1.0
 author: "selfhosted.llm contributors (@selfhosted-llm)"
 description:
-  - Signs an administrator in and returns a token that all later tasks of the play can use.
-  - Open WebUI allows 15 sign-ins per address in three minutes and counts the successful ones too. So one session per
-    play is enough, and there is never a second attempt.
-  - The result of this module is not shown at any verbosity. The registered value can be used as it is.
+  - Signs an administrator in and returns a token that all later tasks of the run can use.
+  - Open WebUI allows 15 sign-ins per address in three minutes and counts the successful ones too. So there is never a
+    second attempt, and a second task of the run with the same host, O(url), O(headers), O(admin_email) and
+    O(admin_password) gives the same session as long as the server honours it.
+  - With O(token) nobody signs in; it is only checked that the token is that of an administrator. That is the way where
+    multi-factor authentication is on or signing in with a password is switched off.
+  - The result of this module is not shown at any verbosity. The registered value can be used as it is. Until the run
+    ends, the token also lies in the run's temporary directory on the controller, which only the user of Ansible can
+    read.
 extends_documentation_fragment:
   - selfhosted.llm._openwebui
+  - selfhosted.llm._openwebui.sign_in
   - selfhosted.llm._attributes
   - selfhosted.llm._attributes.action_group_openwebui
 attributes:
@@ -32,20 +38,9 @@ attributes:
   idempotent:
     support: full
     details:
-      - Each run returns a new token and reports no change.
-options:
-  admin_email:
-    description:
-      - E-mail address of the administrator. Upper and lower case are the same.
-      - If it is not given, the environment variable E(OPENWEBUI_ADMIN_EMAIL) of the managed host is used.
-    type: str
-    required: true
-  admin_password:
-    description:
-      - Password of the account O(admin_email).
-      - If it is not given, the environment variable E(OPENWEBUI_ADMIN_PASSWORD) of the managed host is used.
-    type: str
-    required: true
+      - It never reports a change.
+notes:
+  - C(async) is not supported.
 seealso:
   - module: selfhosted.llm.openwebui_user
 """
@@ -58,11 +53,13 @@ EXAMPLES = r"""
     admin_password: "{{ admin_password }}"
   register: session
 
-- name: Use the session in all that follows
+- name: Use the session in all that follows, and renew it once if it ends meanwhile
   module_defaults:
     group/selfhosted.llm.openwebui:
       url: http://127.0.0.1:3001
       token: "{{ session.token }}"
+      admin_email: automation@localhost
+      admin_password: "{{ admin_password }}"
   block:
     - name: Connect two Ollama servers
       selfhosted.llm.openwebui_connection:
@@ -74,21 +71,31 @@ EXAMPLES = r"""
       selfhosted.llm.openwebui_config:
         settings:
           ui.enable_signup: false
+
+- name: Check an API key before it is used
+  selfhosted.llm.openwebui_session:
+    url: https://chat.example.com
+    token: "{{ api_key }}"
 """
 
 RETURN = r"""
 token:
-  description: The token of the session, for O(selfhosted.llm.openwebui_user#module:token) and its like.
+  description:
+    - The token of the session, for O(selfhosted.llm.openwebui_user#module:token) and its like.
+    - It is O(token) if that was given and its session lasts.
   returned: success
   type: str
   sample: eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl
 expires_at:
-  description: When the session ends, in seconds since 1970. V(null) if it does not.
+  description: When the session ends, in seconds since 1970. V(null) if it does not, as with an API key.
   returned: success
   type: int
   sample: 1797786916
 user:
-  description: The account that signed in.
+  description:
+    - The account that signed in, or whose token it is.
+    - V(null) with an API key where the server does not tell whose it is, because the setting C(users.enable_status) is
+      off, or API keys may not use C(/api/v1/users).
   returned: success
   type: dict
   contains:
@@ -112,29 +119,20 @@ user:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.selfhosted.llm.plugins.module_utils._arguments import (
-    http_client,
-    openwebui_admin_arguments,
-    openwebui_transport_arguments,
-)
+from ansible_collections.selfhosted.llm.plugins.module_utils._arguments import OPENWEBUI_SIGN_IN, openwebui_arguments
 from ansible_collections.selfhosted.llm.plugins.module_utils._http import ServiceError
-from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client import OpenWebUI
-from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.secrets import hide_result
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client import admin_client
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.secrets import pass_on
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.session import open_session
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={**openwebui_transport_arguments(), **openwebui_admin_arguments(required=True)},
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=openwebui_arguments(), supports_check_mode=True, **OPENWEBUI_SIGN_IN)
     try:
-        result = open_session(
-            OpenWebUI(http_client(module.params)), module.params["admin_email"], module.params["admin_password"]
-        )
+        result = open_session(admin_client(module.params))
     except ServiceError as exc:
         module.fail_json(**exc.result())
-    hide_result(result["token"])
+    pass_on(module, result["token"])
     module.exit_json(**result)
 
 

@@ -79,6 +79,13 @@ def _pull(port: int, source: str, name: str) -> None:
         connection.close()
 
 
+# Runs what ssh would have run on the other host. The connection plugin in front of it is the real one.
+SSH = f"""#!{sys.executable}
+import subprocess, sys
+sys.exit(subprocess.call(["/bin/sh", "-c", sys.argv[-1]]))
+"""
+
+
 class Output(t.NamedTuple):
     """What ``ansible-playbook`` printed, and its exit status."""
 
@@ -105,6 +112,15 @@ def playbook(tmp_path: Path) -> t.Callable[..., Output]:
         return Output(finished.returncode, finished.stdout + finished.stderr)
 
     return run
+
+
+@pytest.fixture
+def over_ssh(tmp_path: Path) -> dict[str, str]:
+    """Settings for ``playbook`` with ``--connection ssh``, for which no other host is needed."""
+    program = tmp_path / "ssh"
+    program.write_text(SSH)
+    program.chmod(0o755)
+    return {"ANSIBLE_SSH_EXECUTABLE": str(program)}
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import stat
-import sys
 import typing as t
 from pathlib import Path
 
@@ -15,11 +13,6 @@ import pytest
 from webui_server import ADMIN, Server
 
 SESSION = "selfhosted.llm.openwebui_session"
-# Runs what ssh would have run on the other host. The connection plugin in front of it is the real one.
-SSH = f"""#!{sys.executable}
-import subprocess, sys
-sys.exit(subprocess.call(["/bin/sh", "-c", sys.argv[-1]]))
-"""
 
 
 def sign_in_and_keep(admin: dict[str, str], directory: Path) -> list[dict[str, t.Any]]:
@@ -55,12 +48,10 @@ def test_token_is_used_and_never_shown(
     assert_hidden(playbook(sign_in_and_keep(admin, tmp_path), "-vvvv", *arguments), tmp_path)
 
 
-def test_token_is_not_shown_by_the_ssh_connection(playbook: t.Any, admin: dict[str, str], tmp_path: Path) -> None:
-    program = tmp_path / "ssh"
-    program.write_text(SSH)
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    tasks = sign_in_and_keep(admin, tmp_path)
-    output = playbook(tasks, "-vvvv", "--connection", "ssh", ANSIBLE_SSH_EXECUTABLE=str(program))
+def test_token_is_not_shown_by_the_ssh_connection(
+    playbook: t.Any, over_ssh: dict[str, str], admin: dict[str, str], tmp_path: Path
+) -> None:
+    output = playbook(sign_in_and_keep(admin, tmp_path), "-vvvv", "--connection", "ssh", **over_ssh)
     assert "SSH: EXEC" in output.text
     assert_hidden(output, tmp_path)
 
@@ -104,7 +95,7 @@ def test_failures(failures: t.Any, webui: Server, admin: dict[str, str], backend
     )
     assert "answered with 400: The email or password provided is incorrect" in wrong
     assert "This was the only attempt" in wrong
-    assert "has the role user. Give the address of an administrator." in user
+    assert "has the role user. Give the address or the API key of an administrator." in user
     assert "still pending. An administrator has to give it a role first." in pending
     assert "429: API rate limit exceeded" in limited
     assert "Wait four minutes" in limited

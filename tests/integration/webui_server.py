@@ -12,6 +12,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -55,13 +56,81 @@ def _python() -> str:
 class Server:
     """A running Open WebUI with the administrator of ``ADMIN``.
 
-    :arg port: of loopback
+    :arg data: the directory of its data and its log
     """
 
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.port = 0
         self.token = ""
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Its address. It stays the same when the server is started again."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, **settings: str) -> None:
+        """Start it, and wait until it is ready."""
+        programs = installed()
+        environment = {
+            "DATA_DIR": str(self.data),
+            "STATIC_DIR": str(self.data / "static"),
+            "HOME": str(self.data),
+            "PATH": os.environ["PATH"],
+            "FROM_INIT_PY": "true",
+            "PYTHONFAULTHANDLER": "1",
+            "OFFLINE_MODE": "true",
+            "WEBUI_SECRET_KEY": "integration tests: a key of more than 32 bytes",
+            "WEBUI_ADMIN_EMAIL": ADMIN["email"],
+            "WEBUI_ADMIN_PASSWORD": ADMIN["password"],
+            "WEBUI_ADMIN_NAME": "Automation",
+            "ENABLE_API_KEYS": "true",
+            "ENABLE_OPENAI_API": "false",
+            "OLLAMA_BASE_URL": "http://127.0.0.1:9",
+            "RAG_EMBEDDING_ENGINE": "ollama",
+            **settings,
+        }
+        # The server gets a socket that listens already: no port that is taken meanwhile, and no waiting in steps.
+        with socket.create_server(("127.0.0.1", self.port)) as listener, open(self.data / "server.log", "ab") as log:
+            self.port = listener.getsockname()[1]
+            self._process = subprocess.Popen(
+                [programs / "uvicorn", "open_webui.main:app", "--fd", str(listener.fileno())],
+                pass_fds=[listener.fileno()],
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.data,
+            )
+        try:
+            assert self.call("GET", "/ready") == (200, {"status": True})
+        except (OSError, AssertionError) as exc:
+            # Makes it write to its log where it hangs.
+            self._process.send_signal(signal.SIGABRT)
+            self._process.wait()
+            log_text = (self.data / "server.log").read_text(encoding="utf-8")
+            raise RuntimeError(f"Open WebUI does not start:\n{log_text[-8000:]}") from exc
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def restart(self, **settings: str) -> None:
+        """End it and start it on the same data, with other settings if some are given."""
+        self.stop()
+        self.start(**settings)
+
+    def requests(self) -> list[str]:
+        """What it has answered so far, as ``POST /api/v1/auths/signin 200``."""
+        log = (self.data / "server.log").read_text(encoding="utf-8")
+        return [" ".join(found) for found in re.findall(r'"([A-Z]+ \S+) HTTP/1\.1" (\d+)', log)]
 
     def sign_in(self, email: str, password: str) -> tuple[int, t.Any]:
         """Status and answer of a sign-in."""
@@ -87,53 +156,11 @@ def running(data: Path) -> t.Iterator[Server]:
 
     :arg data: an empty directory
     """
-    programs = installed()
     (data / "static").mkdir()
-    settings = {
-        "DATA_DIR": str(data),
-        "STATIC_DIR": str(data / "static"),
-        "HOME": str(data),
-        "PATH": os.environ["PATH"],
-        "FROM_INIT_PY": "true",
-        "PYTHONFAULTHANDLER": "1",
-        "OFFLINE_MODE": "true",
-        "WEBUI_SECRET_KEY": "integration tests: a key of more than 32 bytes",
-        "WEBUI_ADMIN_EMAIL": ADMIN["email"],
-        "WEBUI_ADMIN_PASSWORD": ADMIN["password"],
-        "WEBUI_ADMIN_NAME": "Automation",
-        "ENABLE_API_KEYS": "true",
-        "ENABLE_OPENAI_API": "false",
-        "OLLAMA_BASE_URL": "http://127.0.0.1:9",
-        "RAG_EMBEDDING_ENGINE": "ollama",
-    }
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = Server(listener.getsockname()[1])
-    with open(data / "server.log", "wb") as log:
-        process = subprocess.Popen(
-            # The server gets a socket that listens already: no port that is taken meanwhile, and no waiting in steps.
-            [programs / "uvicorn", "open_webui.main:app", "--fd", str(listener.fileno())],
-            pass_fds=[listener.fileno()],
-            env=settings,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=data,
-        )
-    listener.close()
+    server = Server(data)
     try:
-        try:
-            assert server.call("GET", "/ready") == (200, {"status": True})
-        except (OSError, AssertionError) as exc:
-            # Makes it write to its log where it hangs.
-            process.send_signal(signal.SIGABRT)
-            process.wait()
-            log_text = (data / "server.log").read_text(encoding="utf-8")
-            raise RuntimeError(f"Open WebUI does not start:\n{log_text[-8000:]}") from exc
+        server.start()
         server.token = server.sign_in(**ADMIN)[1]["token"]
         yield server
     finally:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        server.stop()

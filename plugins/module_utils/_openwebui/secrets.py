@@ -19,14 +19,20 @@ except ImportError:
     register_secret = None
 
 
-def hide_result(value: str) -> None:
-    """Mask a value that the module returns, where ansible-core masks what it shows and not what it passes on."""
-    if register_secret:
-        register_secret(value)
+def pass_on(module: AnsibleModule, value: str) -> None:
+    """Let a secret be part of the result, even if it was an option. The action plugin keeps that from being shown."""
+    module.no_log_values.discard(value)
+    _register(value)
 
 
 def hide_input(module: AnsibleModule, values: t.Iterable[str]) -> None:
     """Mask secrets inside options that also hold other things. They are never part of a result."""
     for value in filter(None, values):
         module.no_log_values.add(value)
-        hide_result(value)
+        _register(value)
+
+
+def _register(value: str) -> None:
+    """Have ansible-core mask what it shows, and not what it passes on."""
+    if register_secret:
+        register_secret(value)

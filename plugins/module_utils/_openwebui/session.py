@@ -4,32 +4,76 @@
 
 # This module_util is PRIVATE to the collection.
 
-"""Sessions: one sign-in whose token the tasks of a play share."""
+"""Sessions: one sign-in whose token the tasks of a run share, and whose account they act as."""
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
-from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError
-from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client import OpenWebUI
+from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError, ServiceError
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client import (
+    OpenWebUI,
+    SessionEnded,
+    WrongPassword,
+)
+
+ACCOUNT = ("id", "email", "name", "role")
+# The server tells API keys from sessions by it.
+API_KEY = "sk-"
 
 
-def open_session(client: OpenWebUI, email: str, password: str) -> dict[str, t.Any]:
-    """Sign an administrator in.
+def open_session(client: OpenWebUI) -> dict[str, t.Any]:
+    """The session of the client's token, or a new one where there is none or it has ended.
 
     :raises ServiceError: the account cannot sign in, or is no administrator
     """
-    answer = client.sign_in(email, password)
-    if answer["role"] != "admin":
+    if client.http.token:
+        try:
+            return _present(client, client.http.token)
+        except SessionEnded:
+            if not client.email:
+                raise
+    try:
+        answer = client.sign_in(client.email, client.password)
+    except WrongPassword as exc:
+        with contextlib.suppress(ServiceError):
+            if OpenWebUI(client.http).get("/api/config").get("onboarding"):
+                exc.hint = "The server has no account at all: it waits for its first visitor to become administrator."
+        raise
+    return _session(client, answer["token"], answer["expires_at"], answer)
+
+
+def own_account(client: OpenWebUI) -> dict[str, t.Any] | None:
+    """The account that the client acts as, or None: an API key on a server that does not tell whose it is."""
+    if not (client.http.token or "").startswith(API_KEY):
+        return client.get("/api/v1/auths/", needs=ACCOUNT)
+    try:
+        return client.get("/api/v1/users/user/status", needs=ACCOUNT)
+    except ApiError as exc:
+        # The path hangs on a switch (users.enable_status), may be closed to keys, and older versions have another one.
+        if exc.status not in (200, 403):
+            raise
+        return None
+
+
+def _present(client: OpenWebUI, token: str) -> dict[str, t.Any]:
+    account = own_account(client)
+    if account is None:
+        client.get("/api/v1/auths/admin/config", needs=("ENABLE_SIGNUP",))
+        return _session(client, token, None, None)
+    return _session(client, token, account.get("expires_at"), account)
+
+
+def _session(
+    client: OpenWebUI, token: str, expires_at: int | None, account: dict[str, t.Any] | None
+) -> dict[str, t.Any]:
+    if account and account["role"] != "admin":
         raise ApiError(
-            f"{answer['email']} signed in to {client.http.base_url}, but has the role {answer['role']}.",
+            f"{account['email']} signed in to {client.http.base_url}, but has the role {account['role']}.",
             client.http.base_url,
             200,
-            "Give the address of an administrator.",
+            "Give the address or the API key of an administrator.",
         )
-    return {
-        "changed": False,
-        "token": answer["token"],
-        "expires_at": answer["expires_at"],
-        "user": {key: answer[key] for key in ("id", "email", "name", "role")},
-    }
+    user = {key: account[key] for key in ACCOUNT} if account else None
+    return {"changed": False, "token": token, "expires_at": expires_at, "user": user}

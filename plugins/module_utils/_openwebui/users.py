@@ -4,194 +4,221 @@
 
 # This module_util is PRIVATE to the collection.
 
-"""Accounts: who is there, and with which name, role and password."""
+"""Accounts: bringing a whole list to what is wanted, without locking anybody out."""
 
 from __future__ import annotations
 
-import re
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError
+from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError, ConnectError, ServiceError
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client import (
     InputError,
     NoSession,
     OpenWebUI,
+    RateLimited,
+    SessionEnded,
     WrongPassword,
+)
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.user_change import (
+    ADMIN,
+    Account,
+    compared,
+    lets_in,
+)
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.user_entries import Exclusive, checked
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.user_list import UserList, source
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.user_rules import (
+    refuse_lockout,
+    refuse_missing_passwords,
+    surplus,
 )
 from ansible_collections.selfhosted.llm.plugins.module_utils._reconcile import Changes
 
-ADDRESS = re.compile(r"[^@\s]+@(localhost|[^@\s]+\.[^@\s]+)")
-LONGEST_PASSWORD = 72
+# Most of a creation is the server's hashing of the password, which it does in threads.
+THREADS = 4
+SHOWN = 5
+# After these every other account would fail as well.
+STOPS = (SessionEnded, RateLimited, ConnectError)
 
 
-class Account(t.NamedTuple):
-    """One wanted account beside what the server has (empty: it does not exist), and what has to be sent to it."""
+class Incomplete(ServiceError):
+    """Not all accounts are as wanted.
 
-    email: str
-    before: dict[str, t.Any]
-    body: dict[str, t.Any]
-
-    @property
-    def action(self) -> str:
-        """What is to do with it, as the module reports it."""
-        if not self.body:
-            return "none"
-        return "updated" if self.before else "created"
-
-
-def ensure_users(client: OpenWebUI, entries: list[dict[str, t.Any]], check_mode: bool) -> dict[str, t.Any]:
-    """Bring accounts to the wanted name, role and password.
-
-    :arg entries: ``email``, ``name``, ``role``, ``password``, ``update_password`` each; None is left as it is
-    :raises InputError: an entry makes no sense, or would lock somebody out; nothing was written
+    :arg cause: the error to report
+    :arg outcome: what was done nevertheless
     """
-    _refuse_bad_entries(client, entries)
-    known = _read(client)
-    _refuse_missing_passwords(client, entries, known)
-    accounts = [_compared(client, entry, known.get(entry["email"].lower(), {})) for entry in entries]
-    _refuse_lockout(client, accounts)
-    changes = _changes(accounts)
-    if changes and not check_mode:
+
+    def __init__(self, cause: ServiceError, outcome: dict[str, t.Any]) -> None:
+        super().__init__(cause.message, cause.url, cause.status, cause.hint)
+        self.cause = cause
+        self.outcome = outcome
+
+    def result(self) -> dict[str, t.Any]:
+        return {**self.outcome, **self.cause.result()}
+
+
+def ensure_users(
+    client: OpenWebUI, entries: list[dict[str, t.Any]], exclusive: Exclusive | None, check_mode: bool
+) -> dict[str, t.Any]:
+    """Bring accounts to what is wanted.
+
+    :arg entries: the fields of :class:`Wanted` each
+    :arg exclusive: what happens to accounts that are not listed; None leaves them alone
+    :raises InputError: an entry makes no sense, or would lock somebody out; nothing was written
+    :raises Incomplete: some accounts are not as wanted
+    """
+    wanted = checked(client.http.base_url, entries, exclusive)
+    always = any(entry.update_password == "always" for entry in wanted)
+    pictures = any(entry.profile_image_url is not None for entry in wanted)
+    known = UserList(client, complete=bool(exclusive) or always or pictures)
+    if not known.complete and any(lets_in(entry, known.rows.get(entry.email, {})) for entry in wanted):
+        # Only there it stands whether the account has a password at all.
+        known = UserList(client, complete=True)
+    accounts = [compared(entry, known.rows.get(entry.email, {})) for entry in wanted]
+    refuse_missing_passwords(client, accounts)
+    if exclusive:
+        accounts += surplus(known, {entry.email for entry in wanted}, exclusive)
+    refuse_lockout(known, accounts)
+    _try_passwords(known, accounts)
+    stop = None
+    if check_mode:
         for account in accounts:
-            _write(client, account)
-        known = _read(client)
-        _prove(client, accounts, known)
-    return {**changes.result(), "users": [_row(account, known.get(account.email, {})) for account in accounts]}
+            account.done = [] if account.error else list(account.differences())
+    else:
+        stop = _carry_out(client, accounts, always or pictures)
+    return _reported(client, accounts, stop)
 
 
-def _read(client: OpenWebUI) -> dict[str, dict[str, t.Any]]:
-    users = client.get("/api/v1/users/all", needs=("users",))["users"]
-    return {user["email"].lower(): user for user in users}
-
-
-def _refuse_bad_entries(client: OpenWebUI, entries: list[dict[str, t.Any]]) -> None:
-    problems = []
-    seen = set()
-    for entry in entries:
-        email = entry["email"].lower()
-        if not ADDRESS.fullmatch(email):
-            problems.append(f"{entry['email']!r} is no e-mail address")
-        if email in seen:
-            problems.append(f"{email} is given more than once")
-        seen.add(email)
-        if entry["name"] is not None and not entry["name"].strip():
-            problems.append(f"the name of {email} is empty")
-        if entry["password"] is not None and not 1 <= len(entry["password"].encode()) <= LONGEST_PASSWORD:
-            problems.append(f"the password of {email} is empty or longer than {LONGEST_PASSWORD} bytes")
-        if entry["update_password"] == "always" and entry["password"] is None:
-            problems.append(f"update_password is always for {email}, and there is no password")
-    if problems:
-        raise InputError(f"Nothing was sent to {client.http.base_url}: {'; '.join(problems)}.", client.http.base_url)
-
-
-def _refuse_missing_passwords(client: OpenWebUI, entries: list[dict[str, t.Any]], known: dict[str, t.Any]) -> None:
-    missing = [entry["email"] for entry in entries if entry["password"] is None and entry["email"].lower() not in known]
-    if missing:
-        raise InputError(
-            f"These accounts do not exist on {client.http.base_url} and have no password: {', '.join(missing)}.",
-            client.http.base_url,
-            hint="Open WebUI needs a password to create an account.",
-        )
-
-
-def _compared(client: OpenWebUI, entry: dict[str, t.Any], before: dict[str, t.Any]) -> Account:
-    email = entry["email"].lower()
-    if not before:
-        body = {
-            "email": email,
-            "name": entry["name"] or email.partition("@")[0],
-            "role": entry["role"] or "user",
-            "password": entry["password"],
-        }
-        return Account(email, before, body)
-    body = {key: entry[key] for key in ("name", "role") if entry[key] is not None and entry[key] != before[key]}
-    # Writing a password ends the person's sessions, even if it is the one that they have: so it is tried first.
-    if entry["update_password"] == "always" and not _password_fits(client, email, entry["password"]):
-        body["password"] = entry["password"]
-    return Account(email, before, body)
-
-
-def _password_fits(client: OpenWebUI, email: str, password: str) -> bool:
-    try:
-        client.sign_in(email, password)
-    except WrongPassword:
-        return False
-    except NoSession:
-        pass
-    return True
-
-
-def _refuse_lockout(client: OpenWebUI, accounts: list[Account]) -> None:
-    admins = [account for account in accounts if account.body and account.before.get("role") == "admin"]
-    if not admins:
-        return
-    own = _own_id(client)
-    primary = _primary_id(client)
-    for email, before, body in admins:
-        if primary == before["id"] and "role" in body:
-            problem = "is the primary administrator (the oldest account), whose role cannot be changed"
-        elif primary == before["id"] and own != primary:
-            problem = "is the primary administrator (the oldest account), which nobody but itself can change"
-        elif own == before["id"] and "role" in body:
-            problem = "is the account in use, which would lose its rights"
-        elif own == before["id"] and "password" in body:
+def _try_passwords(known: UserList, accounts: list[Account]) -> None:
+    """Writing a password ends the person's sessions, even if it is the one that they have: so it is tried first."""
+    tried = [account for account in accounts if account.password_to_try]
+    for account in tried:
+        reason = _untriable(known, account)
+        if reason:
+            account.error = InputError(
+                f"Whether {account.email} has the password given cannot be found out: {reason}.",
+                known.client.http.base_url,
+                hint="Set update_password to on_create for it.",
+            )
+    _in_threads(lambda account: _try_password(known.client, account), [each for each in tried if not each.error])
+    for account in tried:
+        if account.before["role"] != ADMIN or "password" not in account.body:
+            continue
+        if account.before["id"] == known.own_id:
             problem = "is the account in use, whose session would end with its password"
+            hint = "Change it as another administrator, or in the settings of the account itself."
+        elif account.before["id"] == known.primary_id:
+            problem = "is the primary administrator (the oldest account), whose password nobody but itself can change"
+            hint = "Change it in the settings of the account itself."
         else:
             continue
-        raise InputError(f"Nothing was changed on {client.http.base_url}: {email} {problem}.", client.http.base_url)
+        account.error = InputError(f"{account.email} {problem}.", known.client.http.base_url, hint=hint)
 
 
-def _own_id(client: OpenWebUI) -> str:
+def _untriable(known: UserList, account: Account) -> str:
+    manager = source(account.before)
+    if manager != "local":
+        return f"the account comes from {str(manager).upper()}, where its password is"
+    if known.features.get("auth_trusted_header"):
+        return "a proxy in front of the server signs people in by a trusted header"
+    if not known.features.get("auth", True):
+        return "the server lets everybody in without a password (WEBUI_AUTH)"
+    return ""
+
+
+def _try_password(client: OpenWebUI, account: Account) -> None:
     try:
-        return client.get("/api/v1/auths/", needs=("id",))["id"]
+        client.sign_in(account.email, str(account.password_to_try))
+    except WrongPassword:
+        account.body["password"] = account.password_to_try
+    except NoSession:
+        # The password is right, and something else is missing.
+        pass
     except ApiError as exc:
-        if exc.status == 403:
-            exc.hint = "An API key does not tell whose it is: to change an administrator, sign in with a password."
-        raise
+        account.error = exc
 
 
-def _primary_id(client: OpenWebUI) -> str:
-    path = "/api/v1/users/?order_by=created_at&direction=asc&page=1"
-    users = client.get(path, needs=("users",))["users"]
-    # The server's own rule: times have a resolution of one second, and an administrator wins a tie.
-    return min(users, key=lambda user: (user["created_at"], user["role"] != "admin", user["id"]))["id"]
+def _carry_out(client: OpenWebUI, accounts: list[Account], complete: bool) -> ServiceError | None:
+    """Send everything, and read it again. Returns what made an early end of it."""
+    if not any(account.to_send for account in accounts):
+        return None
+    stop = _send(client, accounts)
+    if stop:
+        return stop
+    try:
+        known = UserList(client, complete)
+        taken_over = _take_over(known, accounts)
+        if taken_over:
+            stop = _send(client, taken_over)
+            known = UserList(client, complete)
+    except ServiceError as exc:
+        return exc
+    for account in accounts:
+        account.after = known.rows.get(account.email, {})
+        if account.done and not account.error:
+            account.prove(client.http.base_url)
+    return stop
 
 
-def _changes(accounts: list[Account]) -> Changes:
+def _send(client: OpenWebUI, accounts: list[Account]) -> ServiceError | None:
+    stops: list[ServiceError] = []
+
+    def send(account: Account) -> None:
+        if stops:
+            return
+        try:
+            account.send(client)
+        except ServiceError as exc:
+            account.error = exc
+            if isinstance(exc, STOPS):
+                stops.append(exc)
+
+    _in_threads(send, [account for account in accounts if account.to_send])
+    return stops[0] if stops else None
+
+
+def _take_over(known: UserList, accounts: list[Account]) -> list[Account]:
+    """Another run can create an account between our reading and our attempt: then it is one that exists."""
+    taken_over = []
+    for index, account in enumerate(accounts):
+        if account.error and account.wanted and not account.before and account.email in known.rows:
+            accounts[index] = compared(account.wanted, known.rows[account.email])
+            taken_over.append(accounts[index])
+    _try_passwords(known, taken_over)
+    return taken_over
+
+
+def _in_threads(function: t.Callable[[Account], None], accounts: list[Account]) -> None:
+    with ThreadPoolExecutor(max_workers=THREADS) as pool:
+        list(pool.map(function, accounts))
+
+
+def _reported(client: OpenWebUI, accounts: list[Account], stop: ServiceError | None) -> dict[str, t.Any]:
     changes = Changes()
-    for email, before, body in accounts:
-        shown = {key: value for key, value in body.items() if key != "password"}
-        if not before:
-            changes.compare(email, None, shown)
-            continue
-        for key, value in shown.items():
-            changes.compare(f"{email}.{key}", before[key], value)
-        if "password" in body:
-            changes.compare(f"{email}.password", "another one", "as given")
-    return changes
+    for account in accounts:
+        for name, values in account.differences().items():
+            if name in account.done:
+                changes.compare(name, *values)
+    outcome = {**changes.result(), "users": [account.row() for account in accounts]}
+    failed = [account for account in accounts if account.error]
+    if stop:
+        left = sum(account.action == "skipped" for account in accounts)
+        stop.message += f" Accounts that failed: {len(failed)}, not reached: {left}."
+        raise Incomplete(stop, outcome)
+    if failed:
+        raise Incomplete(_summary(client.http.base_url, failed, len(accounts)), outcome)
+    return outcome
 
 
-def _write(client: OpenWebUI, account: Account) -> None:
-    if account.action == "created":
-        client.post("/api/v1/auths/add", account.body)
-    elif account.action == "updated":
-        client.post(f"/api/v1/users/{account.before['id']}/update", account.body)
-
-
-def _prove(client: OpenWebUI, accounts: list[Account], known: dict[str, t.Any]) -> None:
-    for email, _before, body in accounts:
-        wanted = {key: value for key, value in body.items() if key in ("name", "role")}
-        stored = {key: known.get(email, {}).get(key) for key in wanted}
-        if stored != wanted:
-            raise ApiError(
-                f"{client.http.base_url} took the change of {email} to {wanted}, but now has {stored}.",
-                client.http.base_url,
-                200,
-            )
-
-
-def _row(account: Account, user: dict[str, t.Any]) -> dict[str, t.Any]:
-    row = {"id": None, "email": account.email, "name": None, "role": None, "action": account.action}
-    for source in (user, account.body):
-        row.update({key: source[key] for key in ("id", "name", "role") if key in source})
-    return row
+def _summary(url: str, failed: list[Account], total: int) -> ServiceError:
+    errors = [account.error for account in failed if account.error]
+    if len(errors) == 1:
+        return errors[0]
+    shown = "; ".join(f"{account.email}: {error.message}" for account, error in zip(failed, errors[:SHOWN]))
+    return ApiError(
+        f"{len(errors)} of {total} accounts of {url} failed: {shown}",
+        url,
+        errors[0].status,
+        "The others are as wanted. The error of each account stands in users.",
+    )

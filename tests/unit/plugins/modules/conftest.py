@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tests of ``ollama_model`` share."""
+"""What the tests of one module share."""
 
 from __future__ import annotations
 
 import pytest
 from ollama_script import Ollama
+from openwebui_people import People
 
 
 @pytest.fixture
@@ -17,3 +18,9 @@ def ollama(server, run_module, monkeypatch, tmp_path):
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return Ollama(server, run_module)
+
+
+@pytest.fixture
+def people(server, run_module, recording):
+    """The script of an Open WebUI server with accounts."""
+    return People(server, run_module, recording("openwebui"))

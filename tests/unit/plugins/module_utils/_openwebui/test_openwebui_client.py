@@ -8,13 +8,31 @@ import pytest
 
 from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError, HttpClient
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client import (
-    NoSession,
+    MultiFactor,
     OpenWebUI,
+    PasswordsOff,
+    Pending,
+    RateLimited,
+    SessionEnded,
     WrongPassword,
 )
 
 CREDENTIALS = {"email": "admin@example.com", "password": "secret words"}
 SIGN_IN = ("POST", "/api/v1/auths/signin", CREDENTIALS)
+# Words of the server's own source, for states that were not recorded.
+FROM_THE_SOURCE = {
+    "api_keys_off": {"status": 403, "answer": {"detail": "Use of API key is not enabled in the environment."}},
+    "mfa_limit": {"status": 429, "answer": {"detail": "Too many attempts. Please try again later."}},
+    "database": {"status": 503, "answer": {"detail": "Authentication is temporarily unavailable."}},
+    "unknown_model": {"status": 401, "answer": {"detail": "We could not find what you're looking for :/"}},
+    "trusted_header": {
+        "status": 400,
+        "answer": {
+            "detail": "Your provider has not provided a trusted header. "
+            "Please contact your administrator for assistance."
+        },
+    },
+}
 
 
 @pytest.fixture
@@ -28,32 +46,46 @@ def client(server):
 
 
 @pytest.mark.parametrize(
-    ("refusal", "hint"),
+    ("refusal", "error", "hint"),
     [
-        ("no_token", "Sign in again"),
-        ("malformed_token", "Sign in again"),
-        ("unknown_user", "Sign in again"),
-        ("ended_session", "Sign in again"),
-        ("bad_api_key", "Sign in again"),
-        ("not_admin", "The account needs the role admin."),
-        ("rate_limit", "Wait four minutes"),
-        ("wrong_password", "This was the only attempt"),
-        ("duplicate", None),
-        ("protected", None),
-        ("unknown_path", None),
-        ("invalid_auth_body", None),
+        ("no_token", ApiError, "The server got no token"),
+        ("malformed_token", SessionEnded, "Sign in again"),
+        ("unknown_user", SessionEnded, "Sign in again"),
+        ("ended_session", SessionEnded, "Sign in again"),
+        ("bad_api_key", SessionEnded, "Sign in again"),
+        ("not_admin", ApiError, "The account needs the role admin."),
+        ("api_keys_off", ApiError, "Switch API keys on"),
+        ("rate_limit", RateLimited, "Wait four minutes"),
+        ("mfa_limit", RateLimited, "15 minutes"),
+        ("wrong_password", WrongPassword, "This was the only attempt"),
+        ("invalid_auth_body", ApiError, "does not say which field"),
+        ("database", ApiError, "see its log"),
+        ("unknown_model", ApiError, None),
+        ("duplicate", ApiError, None),
+        ("protected", ApiError, None),
+        ("unknown_path", ApiError, None),
     ],
 )
-def test_the_words_of_a_refusal_decide_the_next_step(server, client, recorded, refusal, hint):
-    answer = recorded["refusals"][refusal]
+def test_the_words_of_a_refusal_decide_the_next_step(server, client, recorded, refusal, error, hint):
+    answer = {**recorded["refusals"], **FROM_THE_SOURCE}[refusal]
     server.expect("GET", "/api/v1/users/all", **answer)
     with pytest.raises(ApiError) as caught:
         client.get("/api/v1/users/all")
     words = answer["answer"]["detail"].rstrip(".")
     assert caught.value.message == f"GET {server.url}/api/v1/users/all was answered with {answer['status']}: {words}."
     assert caught.value.status == answer["status"]
+    assert caught.type is error
+    assert caught.value.result()["failure"].get("session_ended", False) is (error is SessionEnded)
     assert (hint or "") in caught.value.hint
     assert bool(caught.value.hint) is bool(hint)
+
+
+def test_a_refusal_by_a_proxy_is_no_ended_session(server, client):
+    page = "<html><h1>401 Unauthorized</h1></html>"
+    server.expect("GET", "/api/version", status=401, text=page, headers={"Content-Type": "text/html"})
+    with pytest.raises(ApiError) as caught:
+        client.get("/api/version")
+    assert caught.type is ApiError
 
 
 def test_an_invalid_field_is_named_and_what_was_sent_is_not(server, client, recorded):
@@ -117,33 +149,45 @@ def test_a_sign_in_does_not_replace_the_token_in_use(server, client, recorded):
     assert client.http.token == "given"
 
 
-def test_wrong_password_is_one_attempt(server, client, recorded):
-    server.expect(*SIGN_IN, **recorded["refusals"]["wrong_password"])
-    with pytest.raises(WrongPassword):
-        client.sign_in(**CREDENTIALS)
-
-
-def test_rate_limit_is_not_tried_again(server, client, recorded):
-    server.expect(*SIGN_IN, **recorded["refusals"]["rate_limit"])
+@pytest.mark.parametrize(
+    ("refusal", "error", "hint"),
+    [
+        ("wrong_password", WrongPassword, "This was the only attempt"),
+        ("rate_limit", RateLimited, "Wait four minutes"),
+        ("mfa_limit", RateLimited, "15 minutes"),
+        # With ENABLE_PASSWORD_AUTH=false the server refuses in the same words as for a protected account.
+        ("protected", PasswordsOff, "switched off on this server"),
+        ("trusted_header", PasswordsOff, "A proxy in front of this server"),
+        ("invalid_auth_body", ApiError, "does not say which field"),
+        ("database", ApiError, "see its log"),
+    ],
+)
+def test_a_refused_sign_in_is_one_attempt(server, client, recorded, refusal, error, hint):
+    server.expect(*SIGN_IN, **{**recorded["refusals"], **FROM_THE_SOURCE}[refusal])
     with pytest.raises(ApiError) as caught:
         client.sign_in(**CREDENTIALS)
-    assert caught.value.__class__ is ApiError
+    assert caught.type is error
+    assert hint in caught.value.hint
+    assert "secret words" not in str(caught.value.result())
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"), [("second_factor", "the server's next step is enroll"), ("pending_sign_in", "still pending")]
+    ("answer", "error", "words"),
+    [
+        ({"next_step": "enroll", "challenge_token": "<CHALLENGE>"}, MultiFactor, "the server's next step is enroll"),
+        ({"next_step": "verify", "challenge_token": "<CHALLENGE>"}, MultiFactor, "the server's next step is verify"),
+        ({"next_step": "recover", "challenge_token": "<CHALLENGE>"}, MultiFactor, "the server's next step is recover"),
+        ({"next_step": "pending"}, Pending, "still pending"),
+        ({"token": "header.payload.signature", "role": "pending"}, Pending, "still pending"),
+        ({"id": "cb8c85a4"}, ApiError, "got no token"),
+        (["token"], ApiError, "got no token"),
+    ],
 )
-def test_a_right_password_that_opens_nothing(server, client, recorded, answer, words):
-    server.expect(*SIGN_IN, answer=recorded[answer])
-    with pytest.raises(NoSession, match=words) as caught:
+def test_a_right_password_that_opens_nothing(server, client, answer, error, words):
+    server.expect(*SIGN_IN, answer=answer)
+    with pytest.raises(ApiError, match=words) as caught:
         client.sign_in(**CREDENTIALS)
+    assert caught.type is error
+    assert caught.value.hint
     assert "<CHALLENGE>" not in str(caught.value.result())
     assert "signature" not in str(caught.value.result())
-
-
-def test_sign_in_by_password_is_off(server, client, recorded):
-    # With ENABLE_PASSWORD_AUTH=false the server refuses in the same words as for a protected account.
-    server.expect(*SIGN_IN, **recorded["refusals"]["protected"])
-    with pytest.raises(ApiError) as caught:
-        client.sign_in(**CREDENTIALS)
-    assert "Signing in with a password is switched off" in caught.value.hint
