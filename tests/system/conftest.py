@@ -6,96 +6,46 @@
 
 from __future__ import annotations
 
-import json
 import os
-import pathlib
-import re
 import secrets
-import subprocess
-import sys
 import threading
 import typing as t
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from tests.testbed import user
+from tests.testbed.shell import ROOT, STATE
+from tests.testbed.user import FILES, Run
+
+__all__ = ["FILES", "FOLDER", "NAME", "ROOT", "Fleet", "Run"]
+
 # A developer's own fleet is used as it is, and stays.
 KEPT = "SYSTEM_FLEET" in os.environ
 NAME = os.environ.get("SYSTEM_FLEET", "system")
-FOLDER = ROOT / ".testbed" / NAME
-FILES = "/etc/selfhosted-llm/open-webui"
-RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+FOLDER = STATE / NAME
 
 
-class Run(t.NamedTuple):
-    """What a playbook printed and did. ``changed`` has a count for each host."""
-
-    code: int
-    output: str
-    changed: dict[str, int]
-
-
-class Fleet:
-    """Two bare hosts, later three, and what a user does with them."""
+class Fleet(user.Fleet):
+    """Two bare hosts, later three, with secrets to look for."""
 
     def __init__(self) -> None:
-        self.inventories = [FOLDER / "hosts.yml", ROOT / "tests" / "demo" / "inventory.yml"]
         # Random, so that finding one anywhere is no accident.
-        self.sentinels = {name: f"sentinel-{name}-{secrets.token_hex(12)}" for name in ("admin", "provider")}
-        self.variables = FOLDER / "sentinels.json"
+        self.sentinels = {name: f"sentinel-{name}-{secrets.token_hex(12)}" for name in ("admin", "provider", "kim")}
         self.seen_processes: set[str] = set()
-        # Arguments of every run from now on.
-        self.extra: list[str] = []
-
-    def testbed(self, *arguments: str) -> None:
-        subprocess.run([sys.executable, "-m", "tests.testbed", *arguments], cwd=ROOT, check=True)
-
-    def up(self, **hosts: str) -> None:
-        self.testbed("up", NAME, *(f"--host={name}={image}" for name, image in hosts.items()))
-        self.variables.write_text(
-            json.dumps(
-                {
-                    "open_webui_admin": {
-                        "email": "admin@example.com",
-                        "name": "Ada Admin",
-                        "password": self.sentinels["admin"],
-                    },
-                    "open_webui_secret_environment": {"OPENAI_API_KEY": self.sentinels["provider"]},
-                }
-            )
+        admin = {"email": "admin@example.com", "name": "Ada Admin", "password": self.sentinels["admin"]}
+        super().__init__(
+            NAME,
+            [ROOT / "tests" / "demo" / "inventory.yml"],
+            {
+                "open_webui_admin": admin,
+                "open_webui_secret_environment": {"OPENAI_API_KEY": self.sentinels["provider"]},
+                "open_webui_users": [
+                    {"email": "kim@example.com", "password": self.sentinels["kim"]},
+                    "lee@example.com",
+                ],
+                "open_webui_users_password_directory": str(FOLDER / "first-passwords"),
+            },
         )
-        self.variables.chmod(0o600)
-
-    def play(self, playbook: str, *arguments: str) -> Run:
-        """Run a playbook as a user would."""
-        inventories = [argument for path in self.inventories for argument in ("-i", str(path))]
-        done = subprocess.run(
-            ["ansible-playbook", *inventories, "-e", f"@{self.variables}", *self.extra, playbook, *arguments],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        changed = {found[0]: int(found[1]) for found in RECAP.findall(done.stdout)}
-        return Run(done.returncode, done.stdout, changed)
-
-    def container(self, host: str) -> str:
-        """The name of a host's container on this machine."""
-        return f"testbed-{NAME}-{host}"
-
-    def execute(self, host: str, command: str, check: bool = True) -> str:
-        """What a shell command on a host prints."""
-        done = subprocess.run(
-            ["docker", "exec", self.container(host), "sh", "-c", command],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        assert not check or done.returncode == 0, f"{command} on {host}: {done.stdout}"
-        return done.stdout
 
     def watch_processes(self, hosts: t.Iterable[str], stop: threading.Event) -> None:
         """Collect every command line that shows up on the hosts, until told to stop."""
@@ -109,15 +59,16 @@ class Fleet:
             name: self.execute("gpu1", f"cat {FILES}/{name}").strip()
             for name in ("automation_password", "session_key", "probe_password")
         }
-        return {**self.sentinels, **generated}
+        first = (FOLDER / "first-passwords" / "lee@example.com.txt").read_text().strip()
+        return {**self.sentinels, **generated, "first_password": first}
 
 
 @pytest.fixture(scope="session")
 def fleet() -> t.Iterator[Fleet]:
     fleet = Fleet()
     if not KEPT:
-        fleet.testbed("down", NAME)
+        fleet.down()
     fleet.up(gpu1="debian13", gpu2="debian13")
     yield fleet
     if not KEPT:
-        fleet.testbed("down", NAME)
+        fleet.down()

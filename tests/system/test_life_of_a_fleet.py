@@ -8,6 +8,9 @@ import json
 import os
 import subprocess
 import threading
+import time
+import urllib.error
+import urllib.request
 
 import leaks
 import pytest
@@ -57,6 +60,31 @@ REFUSED = {
         "true",
         {"open_webui_environment": {"OPENAI_API_KEY": "x"}},
         "Move them to open_webui_secret_environment",
+    ),
+    "settings that last until a restart": (
+        "true",
+        "true",
+        {"open_webui_environment": {"ENABLE_PERSISTENT_CONFIG": "false"}},
+        "ENABLE_PERSISTENT_CONFIG=false: what this role and the admin panel set would be gone after a restart",
+    ),
+    "no session possible": ("true", "true", {"open_webui_session_lifetime": "12 hours"}, "12h or 4w for example"),
+    "address of a directory": (
+        "true",
+        "true",
+        {"open_webui_automation_email": "automation@example.com"},
+        "open_webui_automation_email of gpu1 does not end in @localhost",
+    ),
+    "wrong users": (
+        "true",
+        "true",
+        {"open_webui_users": ["kim", {"email": "lee@example.com", "role": "root"}]},
+        "entry 1 (kim): that is no e-mail address; entry 2 (lee@example.com): role root is none of user, admin",
+    ),
+    "missing password": (
+        "true",
+        "true",
+        {"open_webui_users_password_directory": ""},
+        "lee@example.com of open_webui_users would be made on gpu1 without a password",
     ),
     "wrong type": ("true", "true", {"docker_source": "snap"}, "value of docker_source must be one of"),
 }
@@ -211,6 +239,58 @@ def test_verify_notices_an_open_sign_up(fleet: Fleet) -> None:
     assert mended.changed == {"gpu1": 1, "gpu2": 0}
 
 
+def test_verify_notices_a_demoted_account(fleet: Fleet) -> None:
+    account = {"url": URL, "token": "{{ session.token }}", "email": "kim@example.com", "role": "pending"}
+    as_admin(fleet, {"selfhosted.llm.openwebui_user": account})
+    refused_by_verify(fleet, "Open WebUI on gpu1 does not have the accounts as the inventory says")
+    mended = fleet.play("playbooks/users.yml")
+    assert mended.code == 0, mended.output
+    assert mended.changed == {"gpu1": 1}
+
+
+def sessions_and_sign_up(fleet: Fleet, stranger: str) -> tuple[float, int, int, str | None]:
+    """Hours that a session lasts, the status of making an API key, and the status and role of a stranger's sign-up."""
+    url = f"http://{yaml.safe_load(fleet.inventories[0].read_text())['all']['hosts']['gpu1']['ansible_host']}:3001"
+
+    def post(path: str, body: dict[str, str], token: str = "") -> tuple[int, dict]:
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        request = urllib.request.Request(f"{url}/api/v1/auths/{path}", json.dumps(body).encode(), headers)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as exc:
+            return exc.code, {}
+
+    status, session = post("signin", {"email": "admin@example.com", "password": fleet.sentinels["admin"]})
+    assert status == 200
+    key = post("api_key", {}, session["token"])[0]
+    sign_up, account = post("signup", {"name": "x", "email": stranger, "password": "x-4711-0815"})
+    return (session["expires_at"] - time.time()) / 3600, key, sign_up, account.get("role")
+
+
+def test_the_session_policy_applies_after_the_first_start(fleet: Fleet) -> None:
+    lifetime, *others = sessions_and_sign_up(fleet, "one@example.com")
+    assert lifetime == pytest.approx(4 * 7 * 24, abs=0.1)
+    assert others == [403, 403, None]
+    policy = {
+        "open_webui_session_lifetime": "90m",
+        "open_webui_api_keys": True,
+        "open_webui_signup": True,
+        "open_webui_signup_role": "user",
+    }
+    only = ("--tags", "open_webui", "-e")
+    # One task that changes something: the container stays, and with it what people are doing.
+    assert fleet.play("site.yml", *only, json.dumps(policy)).changed == {"gpu1": 1, "gpu2": 0}
+    lifetime, *others = sessions_and_sign_up(fleet, "two@example.com")
+    assert lifetime == pytest.approx(1.5, abs=0.1)
+    assert others == [200, 200, "user"]
+    closed = {"open_webui_session_lifetime": "4w", "open_webui_api_keys": False}
+    assert fleet.play("site.yml", *only, json.dumps(closed)).changed == {"gpu1": 1, "gpu2": 0}
+    lifetime, *others = sessions_and_sign_up(fleet, "three@example.com")
+    assert lifetime == pytest.approx(4 * 7 * 24, abs=0.1)
+    assert others == [403, 403, None]
+
+
 def test_verify_notices_a_hidden_model(fleet: Fleet) -> None:
     model = "{{ ollama_models[0].name }}"
     request = {
@@ -239,6 +319,14 @@ def test_a_person_who_changes_their_password_locks_nobody_out(fleet: Fleet) -> N
     nothing_changed(fleet.play("site.yml"))
 
 
+@pytest.mark.parametrize("variable", ["open_webui_volume", "ollama_volume"])
+def test_another_volume_than_the_running_one_is_refused(fleet: Fleet, variable: str) -> None:
+    run = fleet.play("site.yml", "--limit", "gpu1", "-e", f"{variable}=another")
+    assert run.code != 0
+    assert f"{variable} says another. Set it to what the container has" in " ".join(run.output.split())
+    assert run.changed == {"gpu1": 0}
+
+
 def test_another_version_keeps_a_copy_of_the_database(fleet: Fleet) -> None:
     ollama = fleet.execute("gpu1", "docker inspect --format '{{.Id}} {{.State.StartedAt}}' ollama")
     run = fleet.play("site.yml", "-e", "open_webui_version=0.12.5")
@@ -250,7 +338,7 @@ def test_another_version_keeps_a_copy_of_the_database(fleet: Fleet) -> None:
     query = (
         "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM user').fetchone()[0])"
     )
-    assert fleet.execute("gpu1", f'python3 -c "{query}" {copies[0]}').strip() == "3"
+    assert fleet.execute("gpu1", f'python3 -c "{query}" {copies[0]}').strip() == "6"
 
 
 def test_a_version_older_than_the_data_is_refused(fleet: Fleet) -> None:

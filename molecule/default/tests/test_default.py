@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import typing as t
 import urllib.error
 import urllib.request
@@ -162,11 +163,13 @@ def test_people_sign_in_and_strangers_do_not(open_webui: t.Any) -> None:
     assert (status, answer["role"], answer["name"]) == (200, "admin", "Grace")
     status, users = api(open_webui, "/api/v1/users/?order_by=created_at&direction=asc&page=1", token=answer["token"])
     assert status == 200
-    assert [(user["email"], user["role"]) for user in users["users"]] == [
-        ("automation@localhost", "admin"),
-        ("grace@example.com", "admin"),
-        ("probe@localhost", "user"),
-    ]
+    assert {user["email"]: user["role"] for user in users["users"]} == {
+        "automation@localhost": "admin",
+        "grace@example.com": "admin",
+        "probe@localhost": "user",
+        "kim@example.com": "user",
+        "lee@example.com": "user",
+    }
     stranger = {"name": "x", "email": "x@example.com", "password": "x-4711-0815"}
     assert api(open_webui, "/api/v1/auths/signup", stranger)[0] == 403
     assert api(open_webui, "/api/v1/users/all")[0] == 401
@@ -174,3 +177,50 @@ def test_people_sign_in_and_strangers_do_not(open_webui: t.Any) -> None:
     fleet = yaml.safe_load(Path(os.environ["ANSIBLE_INVENTORY"].split(",")[0]).read_text())
     trixie = fleet["all"]["hosts"]["trixie"]["ansible_host"]
     assert answer["OLLAMA_BASE_URLS"] == [f"http://{trixie}:11434", "http://ollama-two:11434"]
+
+
+def test_a_person_given_by_e_mail_alone_has_a_first_password_on_the_controller(open_webui: t.Any) -> None:
+    directory = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "first passwords"
+    assert [path.name for path in directory.iterdir()] == ["kim@example.com.txt"]
+    file = directory / "kim@example.com.txt"
+    assert file.stat().st_mode & 0o777 == 0o600
+    status, answer = api(
+        open_webui, "/api/v1/auths/signin", {"email": "kim@example.com", "password": file.read_text().strip()}
+    )
+    assert (status, answer["role"], answer["name"]) == (200, "user", "kim")
+
+
+def test_odd_text_of_the_inventory_arrives_as_it_is(open_webui: t.Any) -> None:
+    status, answer = api(
+        open_webui, "/api/v1/auths/signin", {"email": "lee@example.com", "password": 'it\'s "quoted" $HOME'}
+    )
+    assert (status, answer["name"]) == (200, "Lee {{ 7 * 7 }} <b>")
+
+
+def test_session_policy_is_that_of_the_inventory(open_webui: t.Any) -> None:
+    password = open_webui.file("/etc/selfhosted-llm/open-webui/admin_password").content_string.strip()
+    status, answer = api(open_webui, "/api/v1/auths/signin", {"email": "grace@example.com", "password": password})
+    assert status == 200
+    assert 0 <= time.time() + 12 * 3600 - answer["expires_at"] < 60
+    assert api(open_webui, "/api/v1/auths/api_key", {"unused": True}, answer["token"])[0] == 200
+    status, settings = api(open_webui, "/api/v1/auths/admin/config", token=answer["token"])
+    assert (settings["WEBUI_URL"], settings["DEFAULT_USER_ROLE"]) == ("https://chat.example.com", "pending")
+
+
+def test_only_a_trusted_proxy_is_believed(open_webui: t.Any) -> None:
+    """A program on the host is trusted here, and the container's neighbours are not."""
+    networks = inspected(open_webui, "open-webui")["NetworkSettings"]["Networks"]
+    address, gateway = (networks["selfhosted-llm"][key] for key in ("IPAddress", "Gateway"))
+    assert (
+        f"FORWARDED_ALLOW_IPS=127.0.0.1,192.0.2.0/24,{gateway}" in inspected(open_webui, "open-webui")["Config"]["Env"]
+    )
+    ask_as = "import urllib.request as r; r.urlopen(r.Request('%s/api/version', headers={'X-Forwarded-For': '%s'}))"
+    open_webui.check_output("python3 -c %s", ask_as % ("http://127.0.0.1:8443", "198.51.100.1"))
+    open_webui.check_output(
+        "docker run --rm --network selfhosted-llm --entrypoint python3 %s -c %s",
+        inspected(open_webui, "open-webui")["Image"],
+        ask_as % (f"http://{address}:8080", "198.51.100.2"),
+    )
+    log = open_webui.check_output("docker logs open-webui 2>&1")
+    assert '198.51.100.1:0 - "GET /api/version' in log
+    assert "198.51.100.2" not in log
