@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test test-all contract bench-models tools lock clean
+.PHONY: help demo demo-down check docs test test-all contract bench-models bench-users tools lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -17,10 +17,13 @@ demo-down: tools ## Remove the demo
 check: tools ## Lint and unit tests
 	@.venv/bin/python .ci/sessions.py check
 
+docs: tools ## Write docs/reference from the documentation of modules and roles
+	@PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/python .ci/reference.py
+
 test: tools ## Everything; what .ci/run calls
 	@.venv/bin/python .ci/sessions.py test
 
-test-all: tools ## Also the unit and sanity tests on every supported ansible-core
+test-all: tools ## Also what takes long, and the unit and sanity tests on every supported ansible-core
 	@.venv/bin/python .ci/sessions.py test-all
 
 contract: tools ## The contract of an Ollama server; OLLAMA_BIN= or OLLAMA_URL= names a real one
@@ -28,6 +31,9 @@ contract: tools ## The contract of an Ollama server; OLLAMA_BIN= or OLLAMA_URL= 
 
 bench-models: tools ## What ollama_model costs; OLLAMA_BIN= or OLLAMA_URL= adds a real server, WRITE=1 fills docs/performance.md
 	@.venv/bin/python tests/bench/models.py $(if $(WRITE),--write)
+
+bench-users: tools ## What openwebui_user costs on a real Open WebUI; WRITE=1 fills docs/performance.md
+	@.venv/bin/python tests/bench/users.py $(if $(WRITE),--write)
 
 tools: # The locked tools in .venv
 	@.ci/venv

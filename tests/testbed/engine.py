@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import typing as t
 
-from tests.testbed.shell import STATE, BedError, ask, run, step, wait_for
+from tests.testbed.shell import CACHE, STATE, BedError, ask, only_one, run, step, wait_for
 
 APT = ["apt-get", "install", "-y", "--no-install-recommends"]
 APT_ENVIRONMENT = {
@@ -24,12 +24,13 @@ def ensure() -> None:
     """Leave with an engine that answers. A client without a daemon does not count."""
     if answers():
         return
-    if not shutil.which("dockerd"):
-        install("docker.io")
-    if not shutil.which("docker"):
-        install("docker-cli")  # from Debian 13 on the client is a package of its own
-    if not answers():
-        start()
+    with only_one(CACHE / "engine.lock", "starting the Docker Engine"):
+        if not shutil.which("dockerd"):
+            install("docker.io")
+        if not shutil.which("docker"):
+            install("docker-cli")  # from Debian 13 on the client is a package of its own
+        if not answers():
+            start()
 
 
 def answers() -> bool:

@@ -60,6 +60,7 @@ CATALOGUE = {
     "host:debian13-docker": _host("debian13-docker", "selfhosted-llm/host:debian13", "host-docker"),
     "host:debian12-docker": _host("debian12-docker", "selfhosted-llm/host:debian12", "host-docker"),
     "model-registry": Image("selfhosted-llm/model-registry:1", OLLAMA, "model-registry"),
+    "browser": Image("selfhosted-llm/browser:1", "debian:13", "browser"),
     "open-webui-next": next_open_webui(OPEN_WEBUI),
 }
 
