@@ -156,6 +156,7 @@ def test_twenty_tasks_with_address_and_password_are_one_sign_in(answered: t.Any,
     assert requests == [SIGN_IN, *[f"{READ} 200"] * 20]
 
 
+@pytest.mark.thorough
 def test_async_shares_the_session_and_says_that_it_has_ended(
     answered: t.Any, between: Between, second: Administrator
 ) -> None:
@@ -252,6 +253,7 @@ def test_no_token_is_shown_when_one_is_renewed(
         assert secret not in output.text.split("TASK [", 1)[1]
 
 
+@pytest.mark.thorough
 def test_a_server_that_starts_anew_in_mid_play(answered: t.Any, between: Between, own: Server) -> None:
     second = administrator(own)
     both = {CONFIG: {**second.options, **REGISTERED, **SETTINGS}}
@@ -279,6 +281,7 @@ def test_a_server_that_starts_anew_in_mid_play(answered: t.Any, between: Between
     own.token = own.sign_in(**ADMIN)[1]["token"]
 
 
+@pytest.mark.thorough
 def test_a_server_that_wants_more_than_a_password_or_none_at_all(answered: t.Any, own: Server) -> None:
     second = administrator(own)
     key = {"url": own.url, "token": second.api_key()}

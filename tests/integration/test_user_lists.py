@@ -220,6 +220,7 @@ def test_two_runs_at_once_on_the_same_list(plays: Plays, play: t.Any, webui: Ser
     assert play([task])[0]["changed"] is False
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_killed_is_finished_by_the_next(plays: Plays, play: t.Any, webui: Server) -> None:
     users = [{"email": f"cut{n}@users.example.com", "password": "words"} for n in range(60)]
     task = {USER: {"url": webui.url, "token": webui.token, "users": users}}

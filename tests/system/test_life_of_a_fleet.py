@@ -84,7 +84,7 @@ REFUSED = {
         "true",
         "true",
         {"open_webui_users_password_directory": ""},
-        "lee@example.com of open_webui_users would be made on gpu1 without a password",
+        "lee@example.com of open_webui_users would get an account on gpu1",
     ),
     "wrong type": ("true", "true", {"docker_source": "snap"}, "value of docker_source must be one of"),
 }
@@ -306,6 +306,7 @@ def test_verify_notices_a_hidden_model(fleet: Fleet) -> None:
     assert fleet.play("playbooks/verify.yml").code == 0
 
 
+@pytest.mark.thorough
 def test_a_person_who_changes_their_password_locks_nobody_out(fleet: Fleet) -> None:
     body = {"password": fleet.sentinels["admin"], "new_password": "another-one-4711"}
     request = {
@@ -349,6 +350,7 @@ def test_a_version_older_than_the_data_is_refused(fleet: Fleet) -> None:
     fleet.extra = ["-e", "open_webui_version=0.12.5"]
 
 
+@pytest.mark.thorough
 def test_an_added_host_changes_itself_and_the_connections(fleet: Fleet) -> None:
     fleet.up(gpu1="debian13", gpu2="debian13", gpu3="debian12-docker")
     added = FOLDER / "added.yml"
@@ -363,6 +365,7 @@ def test_an_added_host_changes_itself_and_the_connections(fleet: Fleet) -> None:
     nothing_changed(fleet.play("site.yml", "--limit", "gpu1"))
 
 
+@pytest.mark.thorough
 def test_a_host_that_left_is_disconnected(fleet: Fleet) -> None:
     fleet.inventories.pop()
     run = fleet.play("site.yml")

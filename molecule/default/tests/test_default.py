@@ -170,6 +170,8 @@ def test_people_sign_in_and_strangers_do_not(open_webui: t.Any) -> None:
         "kim@example.com": "user",
         "lee@example.com": "user",
     }
+    # Whom somebody is told to ask who has to wait.
+    assert api(open_webui, "/api/v1/auths/admin/details", token=answer["token"])[1]["name"] == "Grace"
     stranger = {"name": "x", "email": "x@example.com", "password": "x-4711-0815"}
     assert api(open_webui, "/api/v1/auths/signup", stranger)[0] == 403
     assert api(open_webui, "/api/v1/users/all")[0] == 401
