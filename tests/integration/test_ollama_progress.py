@@ -174,7 +174,7 @@ def test_ctrl_c(registry, shelf, servers, playbook):
         wait_until(lambda: shelf.sent(weights) >= size // 2, "half of the model")
         assert modules(mark)
         os.killpg(process.pid, signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=20)
+        stdout, stderr = process.communicate(timeout=60)
         assert process.returncode == 99, stdout + stderr
         wait_until(lambda: not modules(mark), "the end of the module")
         assert servers["gpu1"].tags() == {}

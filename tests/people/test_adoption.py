@@ -113,7 +113,6 @@ def test_a_failure_in_the_middle_brings_it_back(old: Fleet, installation: Instal
     nothing_lost(installation)
 
 
-@pytest.mark.thorough
 def test_a_run_that_was_killed_is_finished_by_the_next(old: Fleet, installation: Installation, key: str) -> None:
     inventories = [argument for path in old.inventories for argument in ("-i", str(path))]
     command = ["ansible-playbook", *inventories, "-e", f"@{old.variables}", PLAYBOOK]

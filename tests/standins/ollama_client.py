@@ -134,7 +134,7 @@ def _encoded(body: t.Any) -> t.Any:
     return json.dumps(body)
 
 
-def wait_until(condition: t.Callable[[], t.Any], what: str, seconds: float = 20) -> t.Any:
+def wait_until(condition: t.Callable[[], t.Any], what: str, seconds: float = 60) -> t.Any:
     """Poll until the condition holds and give its value back."""
     deadline = time.monotonic() + seconds
     while True:
