@@ -163,6 +163,7 @@ def test_check_mode_looks_at_nothing(shelf, servers, playbook):
     assert servers["gpu1"].tags() == {}
 
 
+@pytest.mark.thorough
 def test_ctrl_c(registry, shelf, servers, playbook):
     name = shelf.add("large", padding=SIZE)
     weights = shelf.weights(name)
