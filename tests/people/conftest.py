@@ -83,11 +83,14 @@ def installation(old: Fleet, hosts: dict[str, t.Any], deployment: concurrent.fut
         "set -e",
         "apt-get update -qq && apt-get install -qq --no-install-recommends docker-compose >/dev/null",
         f"mkdir -p {PROJECT} && cat > {PROJECT}/compose.yml",
-        f"""echo '{{"insecure-registries": ["{registry}"]}}' > /etc/docker/daemon.json && systemctl reload docker""",
+        f"""echo '{{"insecure-registries": ["{registry}"]}}' > /etc/docker/daemon.json""",
+        "systemctl reload docker",
+        # The reload does not wait for the engine to have read it.
+        f"timeout 60 sh -c 'until docker info 2>/dev/null | grep -q {registry}; do sleep 0.2; done'",
     ]
     for name, source in IMAGES.items():
         there = f"{registry}/{source}"
-        commands.append(f"docker pull -q {there} && docker tag {there} {name} && docker image rm {there}")
+        commands += [f"docker pull -q {there}", f"docker tag {there} {name}", f"docker image rm {there}"]
     # Nothing can be pulled any more.
     commands.append("rm /etc/docker/daemon.json && systemctl reload docker")
     commands.append(f"cd {PROJECT} && docker compose up --detach --quiet-pull")
