@@ -29,11 +29,11 @@ from counting import counting
 from faults import RANGE
 from ollama_client import Server
 from ollama_process import running
-from plays import ROOT, Plays, Taken
+from page import WRITE_HELP, fill
+from plays import Plays, Taken
 from registry import ModelRegistry
 from shelf import Shelf
 
-PAGE = ROOT / "docs/performance.md"
 BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
 
 LATENCY = 0.05
@@ -259,7 +259,7 @@ def table(columns: dict[str, Rows]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--write", action="store_true", help=WRITE_HELP)
     parser.add_argument("--only", nargs="+", choices=FIGURES, default=list(FIGURES), help="these figures")
     arguments = parser.parse_args()
     columns = {}
@@ -280,8 +280,7 @@ def main() -> None:
     text = table(columns)
     print(text, end="")
     if arguments.write:
-        before, _begin, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+        fill(BEGIN, text, END)
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ import typing as t
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
 
-from plays import ROOT, Plays
+from page import WRITE_HELP, fill
+from plays import Plays
 from webui_server import Server, installed, running
 
-PAGE = ROOT / "docs/performance.md"
 BEGIN, END = "<!-- figures of accounts -->\n", "<!-- end of the figures of accounts -->\n"
 ACCOUNTS, BY_LOOP, THREADS = 200, 20, 4
 PASSWORD = "bench: the words of everybody"
@@ -103,7 +103,7 @@ def nothing_to_do(server: Server, plays: Plays, runs: int) -> tuple[Rows, list[s
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=1, help="of the tasks that change nothing; the median counts")
-    parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--write", action="store_true", help=WRITE_HELP)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         home = pathlib.Path(directory)
@@ -116,8 +116,7 @@ def main() -> None:
     text = "|  |  |\n| --- | --- |\n" + "".join(f"| {label} | {found} |\n" for label, found in {**rows, **more}.items())
     print(text, end="")
     if arguments.write:
-        before, _begin, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+        fill(BEGIN, text, END)
 
 
 if __name__ == "__main__":
