@@ -53,12 +53,8 @@ def on(*sites: str) -> Fleet:
 @pytest.fixture(scope="session")
 def old() -> t.Iterator[Fleet]:
     fleet = on("old")
-    if not KEPT:
-        fleet.down()
-    fleet.up(old="debian13-docker", new="debian13-docker")
-    yield fleet
-    if not KEPT:
-        fleet.down()
+    with fleet.living(KEPT, old="debian13-docker", new="debian13-docker"):
+        yield fleet
 
 
 @pytest.fixture(scope="session")

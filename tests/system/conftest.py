@@ -66,9 +66,5 @@ class Fleet(user.Fleet):
 @pytest.fixture(scope="session")
 def fleet() -> t.Iterator[Fleet]:
     fleet = Fleet()
-    if not KEPT:
-        fleet.down()
-    fleet.up(gpu1="debian13", gpu2="debian13")
-    yield fleet
-    if not KEPT:
-        fleet.down()
+    with fleet.living(KEPT, gpu1="debian13", gpu2="debian13"):
+        yield fleet

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import re
@@ -56,6 +57,16 @@ class Fleet:
 
     def down(self) -> None:
         self._testbed("down", self.name)
+
+    @contextlib.contextmanager
+    def living(self, kept: bool, **hosts: str) -> t.Iterator[None]:
+        """From bare hosts to none, unless the fleet is somebody's own."""
+        if not kept:
+            self.down()
+        self.up(**hosts)
+        yield
+        if not kept:
+            self.down()
 
     def _testbed(self, *arguments: str) -> None:
         subprocess.run([sys.executable, "-m", "tests.testbed", *arguments], cwd=ROOT, check=True)
