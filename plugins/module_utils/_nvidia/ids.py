@@ -1,0 +1,187 @@
+# Copyright (c) 2026, selfhosted.llm contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_util is PRIVATE to the collection.
+
+"""Names and generations of NVIDIA's GPUs by their PCI ids.
+
+The ids from Turing on are those of the README of NVIDIA/open-gpu-kernel-modules 595.45.04 (MIT), the older ones those
+of pci.ids 2025.06.09 (BSD-3-Clause). The compute capability is that of the chip, from NVIDIA's list of CUDA GPUs.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import typing as t
+
+# An architecture and its compute capability, then an id and a name each.
+TABLE = """
+# maxwell 5.0
+1340 GeForce 830M; 1341 GeForce 840M; 1344 GeForce 845M; 1346 GeForce 930M; 1347 GeForce 940M; 1348 GeForce 945M /
+945A; 1349 GeForce 930M; 134b GeForce 940MX; 134d GeForce 940MX; 134e GeForce 930MX; 134f GeForce 920MX; 137a Quadro
+K620M / Quadro M500M; 137b Quadro M520 Mobile; 137d GeForce 940A; 1380 GeForce GTX 750 Ti; 1381 GeForce GTX 750; 1382
+GeForce GTX 745; 1389 GRID M30; 1390 GeForce 845M; 1391 GeForce GTX 850M; 1392 GeForce GTX 860M; 1393 GeForce 840M;
+1398 GeForce 845M; 1399 GeForce 945M; 139a GeForce GTX 950M; 139b GeForce GTX 960M; 139c GeForce 940M; 139d GeForce
+GTX 750 Ti; 13ad GM107 INT52; 13ae GM107 CS1; 13b0 Quadro M2000M; 13b1 Quadro M1000M; 13b2 Quadro M600M; 13b3 Quadro
+K2200M; 13b4 Quadro M620 Mobile; 13b6 Quadro M1200 Mobile; 13b9 NVS 810; 13ba Quadro K2200; 13bb Quadro K620; 13bc
+Quadro K1200; 13bd Tesla M10; 13be GM107 CS1; 13bf GM107 INT52; 174d GeForce MX130; 174e GeForce MX110; 1789 GRID
+M3-3020; 179c GeForce 940MX
+# maxwell 5.2
+13c0 GeForce GTX 980; 13c2 GeForce GTX 970; 13c4 D17U-20; 13d7 GeForce GTX 980M; 13d8 GeForce GTX 960 OEM / 970M; 13d9
+GeForce GTX 965M; 13da GeForce GTX 980 Mobile; 13e4 Graphics Device ES-A; 13f0 Quadro M5000; 13f1 Quadro M4000; 13f2
+Tesla M60; 13f3 Tesla M6; 13f8 Quadro M5000M / M5000 SE; 13f9 Quadro M4000M; 13fa Quadro M3000M; 13fb Quadro M5500;
+1401 GeForce GTX 960; 1402 GeForce GTX 950; 1404 GeForce GTX 960 FAKE; 1406 GeForce GTX 960 OEM; 1407 GeForce GTX 750
+v2; 1427 GeForce GTX 965M; 1430 Quadro M2000; 1431 Tesla M4; 1436 Quadro M2200 Mobile; 1617 GeForce GTX 980M; 1618
+GeForce GTX 970M; 1619 GeForce GTX 965M; 161a GeForce GTX 980 Mobile; 1667 GeForce GTX 965M; 17c2 GeForce GTX TITAN X;
+17c8 GeForce GTX 980 Ti; 17f0 Quadro M6000; 17f1 Quadro M6000 24GB; 17fd Tesla M40
+# pascal 6.0
+15c2 CMP 100-100; 15f0 Quadro GP100; 15f7 Tesla P100 PCIe 12GB; 15f8 Tesla P100 PCIe 16GB; 15f9 Tesla P100 SXM2 16GB;
+15fa DGX Station / PH402 SKU 200; 15fb GP100 SKU 200; 15fc Tesla P100-DGXS-16GB; 15ff GP100 SKU 15ff
+# pascal 6.1
+1b00 TITAN X Pascal; 1b01 GeForce GTX 1080 Ti 10GB; 1b02 TITAN Xp; 1b06 GeForce GTX 1080 Ti; 1b07 P102-100; 1b30
+Quadro P6000; 1b38 Tesla P40; 1b39 Tesla P10; 1b80 GeForce GTX 1080; 1b81 GeForce GTX 1070; 1b82 GeForce GTX 1070 Ti;
+1b83 GeForce GTX 1060 6GB; 1b84 GeForce GTX 1060 3GB; 1b87 P104-100; 1ba0 GeForce GTX 1080 Mobile; 1ba1 GeForce GTX
+1070 Mobile; 1ba2 GeForce GTX 1070 Mobile; 1bb0 Quadro P5000; 1bb1 Quadro P4000; 1bb3 Tesla P4; 1bb4 Tesla P6; 1bb5
+Quadro P5200 Mobile; 1bb6 Quadro P5000 Mobile; 1bb7 Quadro P4000 Mobile; 1bb8 Quadro P3000 Mobile; 1bb9 Quadro P4200
+Mobile; 1bbb Quadro P3200 Mobile; 1bc7 P104-101; 1be0 GeForce GTX 1080 Mobile; 1be1 GeForce GTX 1070 Mobile; 1c02
+GeForce GTX 1060 3GB; 1c03 GeForce GTX 1060 6GB; 1c04 GeForce GTX 1060 5GB; 1c06 GeForce GTX 1060 6GB Rev. 2; 1c07
+P106-100; 1c09 P106-090; 1c20 GeForce GTX 1060 Mobile; 1c21 GeForce GTX 1050 Ti Mobile; 1c22 GeForce GTX 1050 Mobile;
+1c23 GeForce GTX 1060 Mobile Rev. 2; 1c30 Quadro P2000; 1c31 Quadro P2200; 1c35 Quadro P2000 Mobile / DRIVE PX 2
+AutoChauffeur; 1c36 P106M; 1c60 GeForce GTX 1060 Mobile 6GB; 1c61 GeForce GTX 1050 Ti Mobile; 1c62 GeForce GTX 1050
+Mobile; 1c81 GeForce GTX 1050; 1c82 GeForce GTX 1050 Ti; 1c83 GeForce GTX 1050 3GB; 1c8c GeForce GTX 1050 Ti Mobile;
+1c8d GeForce GTX 1050 Mobile; 1c8f GeForce GTX 1050 Ti Max-Q; 1c90 GeForce MX150; 1c91 GeForce GTX 1050 3 GB Max-Q;
+1c92 GeForce GTX 1050 Mobile; 1c94 GeForce MX350; 1c96 GeForce MX350; 1cb1 Quadro P1000; 1cb2 Quadro P600; 1cb3 Quadro
+P400; 1cb6 Quadro P620; 1cba Quadro P2000 Mobile; 1cbb Quadro P1000 Mobile; 1cbc Quadro P600 Mobile; 1cbd Quadro P620;
+1ccc GeForce GTX 1050 Ti Mobile; 1ccd GeForce GTX 1050 Mobile; 1cfa Quadro P2000; 1cfb Quadro P1000; 1d01 GeForce GT
+1030; 1d02 GeForce GT 1010; 1d10 GeForce MX150; 1d11 GeForce MX230; 1d12 GeForce MX150; 1d13 GeForce MX250; 1d16
+GeForce MX330; 1d33 Quadro P500 Mobile; 1d34 Quadro P520; 1d52 GeForce MX250; 1d56 GeForce MX330
+# volta 7.0
+1d81 TITAN V; 1d83 CMP 100-200; 1d84 CMP 100-210; 1db0 Tesla GV100 SXM2-16GB SKU 890; 1db1 Tesla V100 SXM2 16GB; 1db2
+Tesla V100 DGXS 16GB; 1db3 Tesla V100 FHHL 16GB; 1db4 Tesla V100 PCIe 16GB; 1db5 Tesla V100 SXM2 32GB; 1db6 Tesla V100
+PCIe 32GB; 1db7 Tesla V100 DGXS 32GB; 1db8 Tesla V100 SXM3 32GB; 1dba Quadro GV100; 1dbd Tesla GV100 DGX1-V; 1dc1 CMP
+100-200; 1df0 Tesla PG500-216; 1df2 Tesla PG503-216; 1df4 CMP 100-210; 1df5 Tesla V100 SXM2 16GB; 1df6 Tesla V100S
+PCIe 32GB
+# turing 7.5
+1e02 NVIDIA TITAN RTX; 1e04 NVIDIA GeForce RTX 2080 Ti; 1e07 NVIDIA GeForce RTX 2080 Ti; 1e09 NVIDIA CMP 50HX; 1e30
+Quadro RTX 6000; 1e36 Quadro RTX 6000; 1e78 Quadro RTX 6000 / Quadro RTX 8000; 1e81 NVIDIA GeForce RTX 2080 SUPER;
+1e82 NVIDIA GeForce RTX 2080; 1e84 NVIDIA GeForce RTX 2070 SUPER; 1e87 NVIDIA GeForce RTX 2080; 1e89 NVIDIA GeForce
+RTX 2060; 1e90 NVIDIA GeForce RTX 2080; 1e91 NVIDIA GeForce RTX 2070 Super; 1e93 NVIDIA GeForce RTX 2080 Super; 1eb0
+Quadro RTX 5000; 1eb1 Quadro RTX 4000; 1eb5 Quadro RTX 5000; 1eb6 Quadro RTX 4000; 1eb8 Tesla T4; 1ec2 NVIDIA GeForce
+RTX 2070 SUPER; 1ec7 NVIDIA GeForce RTX 2070 SUPER; 1ed0 NVIDIA GeForce RTX 2080; 1ed1 NVIDIA GeForce RTX 2070 Super;
+1ed3 NVIDIA GeForce RTX 2080 Super; 1ef5 Quadro RTX 5000; 1f02 NVIDIA GeForce RTX 2070; 1f03 NVIDIA GeForce RTX 2060;
+1f06 NVIDIA GeForce RTX 2060 SUPER; 1f07 NVIDIA GeForce RTX 2070; 1f08 NVIDIA GeForce RTX 2060; 1f0a NVIDIA GeForce
+GTX 1650; 1f0b NVIDIA CMP 40HX; 1f10 NVIDIA GeForce RTX 2070; 1f11 NVIDIA GeForce RTX 2060; 1f12 NVIDIA GeForce RTX
+2060; 1f14 NVIDIA GeForce RTX 2070; 1f15 NVIDIA GeForce RTX 2060; 1f36 Quadro RTX 3000; 1f42 NVIDIA GeForce RTX 2060
+SUPER; 1f47 NVIDIA GeForce RTX 2060 SUPER; 1f50 NVIDIA GeForce RTX 2070; 1f51 NVIDIA GeForce RTX 2060; 1f54 NVIDIA
+GeForce RTX 2070; 1f55 NVIDIA GeForce RTX 2060; 1f76 Quadro RTX 3000; 1f82 NVIDIA GeForce GTX 1650; 1f83 NVIDIA
+GeForce GTX 1630; 1f91 NVIDIA GeForce GTX 1650; 1f95 NVIDIA GeForce GTX 1650 Ti; 1f96 NVIDIA GeForce GTX 1650; 1f97
+NVIDIA GeForce MX450; 1f98 NVIDIA GeForce MX450; 1f99 NVIDIA GeForce GTX 1650; 1f9c NVIDIA GeForce MX450; 1f9d NVIDIA
+GeForce GTX 1650; 1f9f NVIDIA GeForce MX550; 1fa0 NVIDIA GeForce MX550; 1fb0 NVIDIA DGX Display / NVIDIA T1000; 1fb1
+NVIDIA T600; 1fb2 NVIDIA T400; 1fb6 NVIDIA T600 Laptop GPU; 1fb7 NVIDIA T550 Laptop GPU; 1fb8 Quadro T2000; 1fb9
+Quadro T1000; 1fba NVIDIA T600 Laptop GPU; 1fbb NVIDIA T500; 1fbc NVIDIA T1200 Laptop GPU; 1fdd NVIDIA GeForce GTX
+1650; 1ff0 NVIDIA T1000 8GB; 1ff2 NVIDIA T400 4GB / NVIDIA T400E; 1ff9 Quadro T1000; 2182 NVIDIA GeForce GTX 1660 Ti;
+2184 NVIDIA GeForce GTX 1660; 2187 NVIDIA GeForce GTX 1650 SUPER; 2188 NVIDIA GeForce GTX 1650; 2189 NVIDIA CMP 30HX;
+2191 NVIDIA GeForce GTX 1660 Ti; 2192 NVIDIA GeForce GTX 1650 Ti; 21c4 NVIDIA GeForce GTX 1660 SUPER; 21d1 NVIDIA
+GeForce GTX 1660 Ti
+# ampere 8.0
+20b0 NVIDIA A100-SXM4-40GB; 20b2 NVIDIA A100-SXM4-80GB / NVIDIA PG509-210; 20b3 NVIDIA A100-SXM-64GB; 20b5 NVIDIA A100
+80GB PCIe; 20b6 NVIDIA PG506-232; 20b7 NVIDIA A30; 20bd NVIDIA A800-SXM4-40GB; 20f1 NVIDIA A100-PCIE-40GB; 20f3 NVIDIA
+A800-SXM4-80GB; 20f5 NVIDIA A800 80GB PCIe / NVIDIA A800 80GB PCIe LC; 20f6 NVIDIA A800 40GB Active; 20fd NVIDIA AX800
+# ampere 8.6
+2203 NVIDIA GeForce RTX 3090 Ti; 2204 NVIDIA GeForce RTX 3090; 2206 NVIDIA GeForce RTX 3080; 2207 NVIDIA GeForce RTX
+3070 Ti; 2208 NVIDIA GeForce RTX 3080 Ti; 220a NVIDIA GeForce RTX 3080; 220d NVIDIA CMP 90HX; 2216 NVIDIA GeForce RTX
+3080; 2230 NVIDIA RTX A6000; 2231 NVIDIA RTX A5000; 2232 NVIDIA RTX A4500; 2233 NVIDIA RTX A5500; 2235 NVIDIA A40;
+2236 NVIDIA A10; 2237 NVIDIA A10G; 2238 NVIDIA A10M; 2414 NVIDIA GeForce RTX 3060 Ti; 2420 NVIDIA GeForce RTX 3080 Ti
+Laptop GPU; 2438 NVIDIA RTX A5500 Laptop GPU; 2460 NVIDIA GeForce RTX 3080 Ti Laptop GPU; 2482 NVIDIA GeForce RTX 3070
+Ti; 2484 NVIDIA GeForce RTX 3070; 2486 NVIDIA GeForce RTX 3060 Ti; 2487 NVIDIA GeForce RTX 3060; 2488 NVIDIA GeForce
+RTX 3070; 2489 NVIDIA GeForce RTX 3060 Ti; 248a NVIDIA CMP 70HX; 249c NVIDIA GeForce RTX 3080 Laptop GPU; 249d NVIDIA
+GeForce RTX 3070 Laptop GPU; 24a0 NVIDIA GeForce RTX 3070 Ti Laptop GPU; 24b0 NVIDIA RTX A4000; 24b1 NVIDIA RTX
+A4000H; 24b6 NVIDIA RTX A5000 Laptop GPU; 24b7 NVIDIA RTX A4000 Laptop GPU; 24b8 NVIDIA RTX A3000 Laptop GPU; 24b9
+NVIDIA RTX A3000 12GB Laptop GPU; 24ba NVIDIA RTX A4500 Laptop GPU; 24bb NVIDIA RTX A3000 12GB Laptop GPU; 24c7 NVIDIA
+GeForce RTX 3060; 24c9 NVIDIA GeForce RTX 3060 Ti; 24dc NVIDIA GeForce RTX 3080 Laptop GPU; 24dd NVIDIA GeForce RTX
+3070 Laptop GPU; 24e0 NVIDIA GeForce RTX 3070 Ti Laptop GPU; 24fa NVIDIA RTX A4500 Embedded GPU; 2503 NVIDIA GeForce
+RTX 3060; 2504 NVIDIA GeForce RTX 3060; 2507 NVIDIA GeForce RTX 3050; 2508 NVIDIA GeForce RTX 3050 OEM; 2520 NVIDIA
+GeForce RTX 3060 Laptop GPU; 2521 NVIDIA GeForce RTX 3060 Laptop GPU; 2523 NVIDIA GeForce RTX 3050 Ti Laptop GPU; 2531
+NVIDIA RTX A2000; 2544 NVIDIA GeForce RTX 3060; 2560 NVIDIA GeForce RTX 3060 Laptop GPU; 2563 NVIDIA GeForce RTX 3050
+Ti Laptop GPU; 2571 NVIDIA RTX A2000 12GB; 2582 NVIDIA GeForce RTX 3050; 2584 NVIDIA GeForce RTX 3050; 25a0 NVIDIA
+GeForce RTX 3050 Ti Laptop GPU; 25a2 NVIDIA GeForce RTX 3050 Laptop GPU; 25a5 NVIDIA GeForce RTX 3050 Laptop GPU; 25a6
+NVIDIA GeForce MX570; 25a7 NVIDIA GeForce RTX 2050; 25a9 NVIDIA GeForce RTX 2050; 25aa NVIDIA GeForce MX570 A; 25ab
+NVIDIA GeForce RTX 3050 4GB Laptop GPU; 25ac NVIDIA GeForce RTX 3050 6GB Laptop GPU; 25ad NVIDIA GeForce RTX 2050;
+25b0 NVIDIA RTX A1000; 25b2 NVIDIA RTX A400; 25b6 NVIDIA A16 / NVIDIA A2; 25b8 NVIDIA RTX A2000 Laptop GPU; 25b9
+NVIDIA RTX A1000 Laptop GPU; 25ba NVIDIA RTX A2000 8GB Laptop GPU; 25bb NVIDIA RTX A500 Laptop GPU; 25bc NVIDIA RTX
+A1000 6GB Laptop GPU; 25bd NVIDIA RTX A500 Laptop GPU; 25e0 NVIDIA GeForce RTX 3050 Ti Laptop GPU; 25e2 NVIDIA GeForce
+RTX 3050 Laptop GPU; 25e5 NVIDIA GeForce RTX 3050 Laptop GPU; 25ec NVIDIA GeForce RTX 3050 6GB Laptop GPU; 25ed NVIDIA
+GeForce RTX 2050; 25f9 NVIDIA RTX A1000 Embedded GPU; 25fa NVIDIA RTX A2000 Embedded GPU; 25fb NVIDIA RTX A500
+Embedded GPU
+# hopper 9.0
+230e NVIDIA H20 NVL16; 2321 NVIDIA H100 NVL; 2322 NVIDIA H800 PCIe; 2324 NVIDIA H800; 2329 NVIDIA H20; 232c NVIDIA
+H20-3e; 2330 NVIDIA H100 80GB HBM3; 2331 NVIDIA H100 PCIe; 2335 NVIDIA H200; 2339 NVIDIA H100; 233a NVIDIA H800 NVL;
+233b NVIDIA H200 NVL; 2342 NVIDIA GH200 120GB / NVIDIA GH200 480GB; 2348 NVIDIA GH200 144G HBM3e
+# ada 8.9
+2684 NVIDIA GeForce RTX 4090; 2685 NVIDIA GeForce RTX 4090 D; 2689 NVIDIA GeForce RTX 4070 Ti SUPER; 26b1 NVIDIA RTX
+6000 Ada Generation; 26b2 NVIDIA RTX 5000 Ada Generation; 26b3 NVIDIA RTX 5880 Ada Generation; 26b5 NVIDIA L40; 26b9
+NVIDIA L40S; 26ba NVIDIA L20; 2702 NVIDIA GeForce RTX 4080 SUPER; 2704 NVIDIA GeForce RTX 4080; 2705 NVIDIA GeForce
+RTX 4070 Ti SUPER; 2709 NVIDIA GeForce RTX 4070; 2717 NVIDIA GeForce RTX 4090 Laptop GPU; 2730 NVIDIA RTX 5000 Ada
+Generation Laptop GPU; 2757 NVIDIA GeForce RTX 4090 Laptop GPU; 2770 NVIDIA RTX 5000 Ada Generation Embedded GPU; 2782
+NVIDIA GeForce RTX 4070 Ti; 2783 NVIDIA GeForce RTX 4070 SUPER; 2786 NVIDIA GeForce RTX 4070; 2788 NVIDIA GeForce RTX
+4060 Ti; 27a0 NVIDIA GeForce RTX 4080 Laptop GPU; 27b0 NVIDIA RTX 4000 SFF Ada Generation; 27b1 NVIDIA RTX 4500 Ada
+Generation; 27b2 NVIDIA RTX 4000 Ada Generation; 27b6 NVIDIA L2; 27b8 NVIDIA L4; 27ba NVIDIA RTX 4000 Ada Generation
+Laptop GPU; 27bb NVIDIA RTX 3500 Ada Generation Laptop GPU; 27e0 NVIDIA GeForce RTX 4080 Laptop GPU; 27fb NVIDIA RTX
+3500 Ada Generation Embedded GPU; 2803 NVIDIA GeForce RTX 4060 Ti; 2805 NVIDIA GeForce RTX 4060 Ti; 2808 NVIDIA
+GeForce RTX 4060; 2820 NVIDIA GeForce RTX 4070 Laptop GPU; 2822 NVIDIA GeForce RTX 3050 A Laptop GPU; 2838 NVIDIA RTX
+3000 Ada Generation Laptop GPU; 2860 NVIDIA GeForce RTX 4070 Laptop GPU; 2882 NVIDIA GeForce RTX 4060; 28a0 NVIDIA
+GeForce RTX 4060 Laptop GPU; 28a1 NVIDIA GeForce RTX 4050 Laptop GPU; 28a3 NVIDIA GeForce RTX 3050 A Laptop GPU; 28b0
+NVIDIA RTX 2000 Ada Generation / NVIDIA RTX 2000E Ada Generation; 28b8 NVIDIA RTX 2000 Ada Generation Laptop GPU; 28b9
+NVIDIA RTX 1000 Ada Generation Laptop GPU; 28ba NVIDIA RTX 500 Ada Generation Laptop GPU; 28bb NVIDIA RTX 500 Ada
+Generation Laptop GPU; 28e0 NVIDIA GeForce RTX 4060 Laptop GPU; 28e1 NVIDIA GeForce RTX 4050 Laptop GPU; 28e3 NVIDIA
+GeForce RTX 3050 A Laptop GPU; 28f8 NVIDIA RTX 2000 Ada Generation Embedded GPU
+# blackwell 10.0
+2901 NVIDIA B200; 2941 NVIDIA GB200
+# blackwell -
+29bb NVIDIA DRIVE P2021
+# blackwell 12.0
+2b85 NVIDIA GeForce RTX 5090; 2b87 NVIDIA GeForce RTX 5090 D; 2b8c NVIDIA GeForce RTX 5090 D v2; 2bb1 NVIDIA RTX PRO
+6000 Blackwell Workstation Edition; 2bb3 NVIDIA RTX PRO 5000 72GB Blackwell / NVIDIA RTX PRO 5000 Blackwell; 2bb4
+NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition; 2bb5 NVIDIA RTX PRO 6000 Blackwell Server Edition; 2bb9
+NVIDIA RTX 6000D; 2c02 NVIDIA GeForce RTX 5080; 2c05 NVIDIA GeForce RTX 5070 Ti; 2c18 NVIDIA GeForce RTX 5090 Laptop
+GPU; 2c19 NVIDIA GeForce RTX 5080 Laptop GPU; 2c31 NVIDIA RTX PRO 4500 Blackwell; 2c33 NVIDIA RTX PRO 4000 Blackwell
+SFF Edition; 2c34 NVIDIA RTX PRO 4000 Blackwell; 2c38 NVIDIA RTX PRO 5000 Blackwell Generation Laptop GPU; 2c39 NVIDIA
+RTX PRO 4000 Blackwell Generation Laptop GPU; 2c58 NVIDIA GeForce RTX 5090 Laptop GPU; 2c59 NVIDIA GeForce RTX 5080
+Laptop GPU; 2c77 NVIDIA RTX PRO 5000 Blackwell Embedded GPU; 2c79 NVIDIA RTX PRO 4000 Blackwell Embedded GPU; 2d04
+NVIDIA GeForce RTX 5060 Ti; 2d05 NVIDIA GeForce RTX 5060; 2d18 NVIDIA GeForce RTX 5070 Laptop GPU; 2d19 NVIDIA GeForce
+RTX 5060 Laptop GPU; 2d30 NVIDIA RTX PRO 2000 Blackwell; 2d39 NVIDIA RTX PRO 2000 Blackwell Generation Laptop GPU;
+2d58 NVIDIA GeForce RTX 5070 Laptop GPU; 2d59 NVIDIA GeForce RTX 5060 Laptop GPU; 2d79 NVIDIA RTX PRO 2000 Blackwell
+Embedded GPU; 2d83 NVIDIA GeForce RTX 5050; 2d98 NVIDIA GeForce RTX 5050 Laptop GPU; 2db8 NVIDIA RTX PRO 1000
+Blackwell Generation Laptop GPU; 2db9 NVIDIA RTX PRO 500 Blackwell Generation Laptop GPU; 2dd8 NVIDIA GeForce RTX 5050
+Laptop GPU; 2df9 NVIDIA RTX PRO 500 Blackwell Embedded GPU; 2f04 NVIDIA GeForce RTX 5070; 2f18 NVIDIA GeForce RTX 5070
+Ti Laptop GPU; 2f38 NVIDIA RTX PRO 3000 Blackwell Generation Laptop GPU; 2f58 NVIDIA GeForce RTX 5070 Ti Laptop GPU
+# blackwell 12.1
+2e12 NVIDIA GB10
+# blackwell 10.3
+3182 NVIDIA B300 SXM6 AC; 31c2 NVIDIA GB300
+"""
+
+
+class Gpu(t.NamedTuple):
+    """A GPU of the table. The compute capability is None where NVIDIA does not tell it."""
+
+    name: str
+    architecture: str
+    compute_capability: str | None
+
+
+def lookup(device_id: str) -> Gpu | None:
+    """The GPU with this PCI id in hexadecimal digits, or None when the table has it not."""
+    return _table().get(device_id.lower())
+
+
+@functools.cache
+def _table() -> dict[str, Gpu]:
+    table = {}
+    for architecture, capability, entries in re.findall(r"^# (\w+) (\S+)\n([^#]+)", TABLE, re.MULTILINE):
+        for entry in " ".join(entries.split()).split("; "):
+            device_id, name = entry.split(" ", 1)
+            table[device_id] = Gpu(name, architecture, None if capability == "-" else capability)
+    return table
