@@ -36,6 +36,9 @@ def up(fleet: str, wanted: dict[str, str], forced: str | None) -> None:
         following = images.next_open_webui(served[OPEN_WEBUI])
         names = ["registry", "model-registry", *(f"host:{image}" for image in wanted.values())]
         names += ["ollama-standin", "open-webui"] if source == "standin" else []
+        # Only hosts with GPUs need the stub packages.
+        gpus = any("-gpu" in image for image in {*wanted.values(), *hosts.images(fleet)})
+        names += ["packages"] if gpus else []
         images.make([*(images.CATALOGUE[name] for name in names), following])
         hosts.make_key(folder)
         place = network.ensure(fleet)
@@ -43,12 +46,14 @@ def up(fleet: str, wanted: dict[str, str], forced: str | None) -> None:
             address = registry.start(place)
             models = registry.start_models(place)
             pushing = pool.submit(registry.push, place, {**served, OPEN_WEBUI_NEXT: following.tag})
+            nvidia = {"testbed_nvidia": registry.start_packages(place)} if gpus else {}
             running = hosts.start(place, wanted, folder)
             pushing.result()
         variables = {
             "testbed_registry": f"{address}:{registry.PORT}",
             "testbed_model_registry": models,
             "testbed_ollama": source,
+            **nvidia,
         }
         written = inventory.write(folder, running, variables)
         say(f"Fleet {fleet}: {', '.join(sorted(running)) or 'no host'} ready; inventory {written}")

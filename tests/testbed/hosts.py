@@ -112,6 +112,11 @@ def _labels(container: dict[str, t.Any]) -> dict[str, str]:
     return container.get("Config", {}).get("Labels") or {}
 
 
+def images(fleet: str) -> set[str]:
+    """The images of the hosts that the fleet has."""
+    return {_labels(item)[f"{LABEL}.image"] for item in there(fleet).values()}
+
+
 def start(network: Network, wanted: dict[str, str], folder: pathlib.Path) -> dict[str, str]:
     """Start what is missing; return the address of every host of the fleet, old ones included."""
     known = there(network.fleet)

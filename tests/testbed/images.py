@@ -9,6 +9,7 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import hashlib
+import os
 import pathlib
 import shutil
 import tempfile
@@ -22,6 +23,8 @@ INPUTS = "selfhosted-llm.inputs"
 OLLAMA_VERSION = "0.32.15"
 OPEN_WEBUI_VERSION = "0.12.4"
 OPEN_WEBUI_NEXT = "0.12.5"
+# Of stub packages that are made for the kernel on which the hosts run.
+KERNEL = (f"KERNEL={os.uname().release}",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +39,13 @@ class Image:
 
 def _host(name: str, parent: str, folder: str) -> Image:
     return Image(f"selfhosted-llm/host:{name}", parent, folder)
+
+
+def _gpu_host(name: str, parent: str) -> Image:
+    """A host whose GPUs the folder host-gpu pretends; they answer with recordings."""
+    recordings = ROOT / "tests" / "unit" / "fixtures" / "nvidia"
+    tag, parent = f"selfhosted-llm/host:{name}", f"selfhosted-llm/host:{parent}"
+    return Image(tag, parent, "host-gpu", (HERE / "packages", recordings), KERNEL)
 
 
 def next_open_webui(parent: str) -> Image:
@@ -59,7 +69,10 @@ CATALOGUE = {
     "host:debian12": _host("debian12", "debian:12", "host"),
     "host:debian13-docker": _host("debian13-docker", "selfhosted-llm/host:debian13", "host-docker"),
     "host:debian12-docker": _host("debian12-docker", "selfhosted-llm/host:debian12", "host-docker"),
+    "host:debian13-gpu": _gpu_host("debian13-gpu", "debian13"),
+    "host:debian13-gpu-docker": _gpu_host("debian13-gpu-docker", "debian13-docker"),
     "model-registry": Image("selfhosted-llm/model-registry:1", OLLAMA, "model-registry"),
+    "packages": Image("selfhosted-llm/packages:1", "debian:13", "packages", arguments=KERNEL),
     "browser": Image("selfhosted-llm/browser:1", "debian:13", "browser"),
     "open-webui-next": next_open_webui(OPEN_WEBUI),
 }
@@ -98,9 +111,10 @@ def _one(image: Image, parent: concurrent.futures.Future[None] | None) -> None:
         parent.result()
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         context = pathlib.Path(folder, image.folder)
-        shutil.copytree(HERE / image.folder, context)
+        leavings = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(HERE / image.folder, context, ignore=leavings)
         for source in image.copies:
-            shutil.copytree(source, context / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, context / source.name, ignore=leavings)
         inputs = digest(image, context)
         there = inspect("image", image.tag)
         if there and there["Config"]["Labels"].get(INPUTS) == inputs:

@@ -43,6 +43,13 @@ def start_models(network: Network) -> str:
     return f"{address}:{MODEL_PORT}"
 
 
+def start_packages(network: Network) -> str:
+    """Start the package repositories and return their address; hosts know it as "packages" too."""
+    address = network.address(4)
+    network.service("packages", address, images.CATALOGUE["packages"].tag)
+    return f"http://{address}"
+
+
 def push(network: Network, served: dict[str, str]) -> None:
     """Bring images into the registry under the names that hosts use; what is there already stays."""
     container = inspect("container", f"{network.name}-registry") or {}

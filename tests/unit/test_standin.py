@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "standins"))
 
 from ollama_process import running
+from ollama_standin import runners
 from registry import ModelRegistry
 from shelf import Shelf
 
@@ -36,3 +38,22 @@ def test_it_says_what_it_is(tmp_path: Path) -> None:
 def test_its_version_comes_from_the_environment(tmp_path: Path, variables: dict[str, str], version: str) -> None:
     with running(tmp_path, **variables) as server:
         assert server.call("GET", "/api/version").json() == {"version": version}
+
+
+@pytest.mark.parametrize(
+    ("devices", "share"), [(["nvidia0"], 1), (["nvidia10"], 1), (["nvidiactl", "nvidia-uvm"], 0), ([], 0)]
+)
+def test_a_model_lies_where_the_gpus_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, devices: list[str], share: int
+) -> None:
+    for name in devices:
+        (tmp_path / name).touch()
+    monkeypatch.setattr(runners, "GPUS", runners.GPUS.replace("/dev", str(tmp_path)))
+    loaded = runners.Runners(300, 4096)
+    manifest = SimpleNamespace(name=SimpleNamespace(short="tiny"), digest="0" * 64)
+    loaded.load(
+        SimpleNamespace(weights={"digest": "sha256:1", "size": 7}, header=None, manifest=manifest, details={}),
+        None,
+        None,
+    )
+    assert [model["size_vram"] for model in loaded.listed()] == [7 * share]

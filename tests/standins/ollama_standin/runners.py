@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import glob
 import threading
 import time
 import typing as t
@@ -14,12 +15,15 @@ from .describe import Model, timestamp
 
 # The longest duration that Go knows; the server counts "for ever" so.
 FOR_EVER_SECONDS = (2**63 - 1) / 10**9
+# Device nodes of GPUs; a model goes where they are when it is loaded.
+GPUS = "/dev/nvidia[0-9]*"
 
 
 class Runner(t.NamedTuple):
     name: str
     digest: str
     size: int
+    size_vram: int
     details: dict[str, t.Any]
     context_length: int
     keep_alive: float
@@ -46,7 +50,8 @@ class Runners:
             if runner is None or runner.context_length != context_length:
                 name, digest = model.manifest.name.short, model.manifest.digest
                 size = model.weights["size"]
-                runner = Runner(name, digest, size, model.details, context_length, self.keep_alive, 0)
+                vram = size if glob.glob(GPUS) else 0
+                runner = Runner(name, digest, size, vram, model.details, context_length, self.keep_alive, 0)
             seconds = runner.keep_alive if keep_alive is None else keep_alive
             lasts = FOR_EVER_SECONDS if seconds < 0 else seconds
             self.loaded[key] = runner._replace(keep_alive=seconds, expires_at=time.time() + lasts)
@@ -67,7 +72,7 @@ class Runners:
                 "digest": runner.digest,
                 "details": runner.details,
                 "expires_at": timestamp(int(runner.expires_at * 10**9)),
-                "size_vram": 0,
+                "size_vram": runner.size_vram,
                 "context_length": runner.context_length,
             }
             for runner in runners

@@ -1,0 +1,5 @@
+# Copyright (c) 2026, selfhosted.llm contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A machine with NVIDIA GPUs that are not there: its PCI bus, firmware and the part of its kernel that drives GPUs."""

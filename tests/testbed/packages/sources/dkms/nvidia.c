@@ -1,0 +1,9 @@
+/* Copyright (c) 2026, selfhosted.llm contributors
+ * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "module.h"
+#include "nv-pci.c"
+
+INFO(name, "nvidia");
+INFO(alias, "pci:v000010DEd*sv*sd*bc03sc02i00*");
