@@ -94,8 +94,10 @@ def needs_restart(before: dict[str, t.Any], after: dict[str, t.Any]) -> bool:
     for key in _changed(before, after):
         if key not in RELOADABLE or (key not in after and key not in RESET_WHEN_REMOVED):
             return True
-    features = _changed(before.get("features") or {}, after.get("features") or {})
-    return bool(features - RELOADABLE_FEATURES)
+    features = (config.get("features") for config in (before, after))
+    # An engine would not have started with anything but an object there.
+    objects = [value if isinstance(value, dict) else {} for value in features]
+    return bool(_changed(*objects) - RELOADABLE_FEATURES)
 
 
 def masked(value: t.Any, name: str = "") -> t.Any:

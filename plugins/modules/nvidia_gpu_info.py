@@ -133,6 +133,12 @@ pci:
           sample:
             - open
             - proprietary
+        usable:
+          description:
+            - Whether NVIDIA's driver can make it work on this host. It cannot for another vendor's GPU, for one that is
+              older than Maxwell, and for one that is handed to a virtual machine.
+          type: bool
+          sample: true
         address:
           description: The address on the bus.
           type: str
@@ -192,8 +198,8 @@ driver:
       sample: 6.12.107+deb13-amd64
     boots_without_driver:
       description:
-        - Whether the kernel that boots has no module although a driver is there, so that a reboot would take the GPUs
-          away. Nobody should reboot then.
+        - Whether the kernel that boots has no module although a driver is there, or one of another version than the
+          libraries, so that a reboot would take the GPUs away. Nobody should reboot then.
       type: bool
       sample: false
     kernels:

@@ -45,6 +45,14 @@ def test_counts(tmp_path: Path, result: str, report: str | None, expected: dict[
     assert dict(+sessions.outcome(session(result), tmp_path).counts) == expected
 
 
+def test_counts_of_several_reports(tmp_path: Path) -> None:
+    (tmp_path / "tests(unit) fresh.xml").write_text(REPORT)
+    (tmp_path / "tests(unit) upgrade.xml").write_text(REPORT)
+    (tmp_path / "tests(system).xml").write_text(REPORT)
+    done = sessions.outcome(session("failed"), tmp_path)
+    assert dict(+done.counts) == {"passed": 4, "failed": 4, "skipped": 2}
+
+
 def test_tables(tmp_path: Path) -> None:
     (tmp_path / "tests(unit).xml").write_text(REPORT)
     done = sessions.outcome(session("success"), tmp_path)

@@ -50,9 +50,10 @@ class Module(t.NamedTuple):
         """Whether both are the same, as far as both are known."""
         return all(mine == theirs or None in (mine, theirs) for mine, theirs in zip(self, other))
 
-    def fits(self, userspace: str | None) -> bool:
-        """Whether the libraries of that version work with it."""
-        return userspace is None or self.version in (None, userspace)
+
+def fits(module: Module | None, userspace: str | None) -> bool:
+    """Whether there is a module, and the libraries of that version work with it."""
+    return module is not None and (userspace is None or module.version in (None, userspace))
 
 
 class Situation(t.NamedTuple):
@@ -86,8 +87,10 @@ def decide(now: Situation) -> Decision:
         "build": f"Install the headers of kernel {now.running_kernel} and build the module for it, with DKMS by dkms"
         " autoinstall. A reboot does not help.",
     }[action]
-    if action != "build" and now.boot is None and now.installed:
-        reason += f"; but the kernel that boots, {now.boot_kernel}, has no nvidia module"
+    if action != "build" and now.installed and not fits(now.boot, now.userspace):
+        other = f"version {now.boot} of the module, and the libraries are of version {now.userspace}"
+        has = other if now.boot else "no nvidia module"
+        reason += f"; but the kernel that boots, {now.boot_kernel}, has {has}"
         warning = f"Do not reboot: build the module for kernel {now.boot_kernel} first, or let another kernel boot."
         hint = f"{hint} {warning}" if action == "load" else warning
     return Decision(action, f"{reason}.", hint)
@@ -114,7 +117,7 @@ def _with_module(now: Situation, loaded: Module) -> tuple[str, str]:
         return "reboot", f"{reason}, and version {now.running} is on disk for kernel {now.running_kernel}"
     if now.running is None and now.boot is not None and not loaded.same(now.boot):
         return "reboot", f"{reason}, and version {now.boot} is on disk for the kernel that boots, {now.boot_kernel}"
-    if not loaded.fits(now.userspace):
+    if not fits(loaded, now.userspace):
         reason += f", and the libraries are of version {now.userspace}"
         if now.boot is not None and now.boot.version == now.userspace:
             return "reboot", f"{reason}, as is the module for the kernel that boots, {now.boot_kernel}"

@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.selfhosted.llm.plugins.module_utils._nvidia import packages
 from ansible_collections.selfhosted.llm.plugins.module_utils._nvidia.boot import boot_kernel
-from ansible_collections.selfhosted.llm.plugins.module_utils._nvidia.decisions import Module, Situation, decide
+from ansible_collections.selfhosted.llm.plugins.module_utils._nvidia.decisions import Module, Situation, decide, fits
 from ansible_collections.selfhosted.llm.plugins.module_utils._nvidia.host import Host
 from ansible_collections.selfhosted.llm.plugins.module_utils._nvidia.modules import kernels, on_disk, userspace_version
 
@@ -82,7 +82,7 @@ def describe(host: Host, release: str, found: list[packages.Package]) -> dict[st
         "persistence": _persistence(host),
         **decision._asdict(),
         "reboot_required": decision.action == "reboot",
-        "boots_without_driver": boot_module is None and (installed or module is not None),
+        "boots_without_driver": not fits(boot_module, userspace) and (installed or module is not None),
     }
 
 

@@ -15,13 +15,16 @@ import typing as t
 from ansible_collections.selfhosted.llm.plugins.module_utils._nvidia.host import Host
 
 PATTERNS = ("*nvidia*", "cuda-drivers*", "libcuda1*", "libnvsdm*", "nvlsm*")
-# What makes a driver: its kernel modules, and the libraries that have to be of their version.
+# What makes a driver: its kernel modules, and the libraries that have to be of their version. The module of GPUDirect
+# Storage, nvidia-fs, has a version and a source of its own.
 KERNEL_PACKAGE = re.compile(
-    r"nvidia-(open-)?(dkms|kernel-(?!common|support)|kmod|.*-dkms).*|(a?kmod|dkms)-nvidia.*|linux-(modules|objects)-nvidia.*"
+    r"(?!.*nvidia-fs)(nvidia-(open-)?(dkms|kernel-(?!common|support)|kmod|.*-dkms)|(a?kmod|dkms)-nvidia"
+    r"|linux-(modules|objects)-nvidia).*"
 )
 LIBRARY_PACKAGE = re.compile(r"libnvidia-(ml1?|compute.*|nvml)|libcuda1|nvidia-driver-cuda.*|xorg-x11-drv-nvidia-cuda")
 TOOLKIT = re.compile(r"(lib)?nvidia-container")
 NVIDIA_URL = re.compile(r"nvidia|/cuda/")
+NVIDIA_LIST = re.compile(r"^ +\d+ (\S.*)\n +release (?:.*,)?[ol]=NVIDIA\b", re.MULTILINE)
 # How the ids of the keys end that sign NVIDIA's RPMs, for RHEL 8 and 9 and for RHEL 10.
 NVIDIA_KEYS = ("d42d0685", "cdf6ba43")
 VERSION_LOCKS = ("/etc/dnf/plugins/versionlock.list", "/etc/dnf/versionlock.toml")
@@ -105,11 +108,16 @@ def _from_nvidia(host: Host, names: list[str]) -> set[str]:
     names = [name for name in names if KERNEL_PACKAGE.fullmatch(name) or LIBRARY_PACKAGE.fullmatch(name)]
     said = host.run("apt-cache", "policy", *names) if names else None
     blocks = re.findall(r"^(\S+):\n((?:[ \t].*\n?)*)", said.out if said else "", re.MULTILINE)
-    found = set()
+    places = {}
     for name, block in blocks:
-        origins = re.search(r"^ \*\*\* .*\n((?: {8,}.*\n?)*)", block, re.MULTILINE)
-        if origins and NVIDIA_URL.search(origins.group(1)):
-            found.add(name)
+        installed_from = re.search(r"^ \*\*\* .*\n((?: {8,}.*\n?)*)", block, re.MULTILINE)
+        places[name] = re.findall(r"^ +\d+ (\S.*)$", installed_from.group(1) if installed_from else "", re.MULTILINE)
+    found = {name for name in places if NVIDIA_URL.search(" ".join(places[name]))}
+    # The address of a mirror may say nothing; its list says who made it.
+    if len(found) < len(places):
+        said = host.run("apt-cache", "policy")
+        theirs = set(NVIDIA_LIST.findall(said.out if said else ""))
+        found |= {name for name in places if theirs.intersection(places[name])}
     return found
 
 

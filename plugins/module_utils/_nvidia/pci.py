@@ -21,6 +21,8 @@ NAMES = ("/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids")
 VENDORS = {"10de": "nvidia", "1002": "amd", "8086": "intel"}
 DISPLAYS = ("0300", "0302", "0380")
 # AMD's Instinct cards have no display and call themselves processing accelerators.
+# What holds a device for a virtual machine.
+FOR_GUESTS = ("vfio-pci", "nvgrace_gpu_vfio_pci", "nvgrace-gpu-vfio-pci", "pci-stub", "pciback", "xen-pciback")
 GPU_CLASSES = {"nvidia": DISPLAYS, "amd": (*DISPLAYS, "1200"), "intel": DISPLAYS}
 NVSWITCH_CLASS = "0680"
 
@@ -48,6 +50,8 @@ def _gpu(host: Host, address: str, vendor: str) -> dict[str, t.Any]:
     device_id = _id(host, address, "device")
     known = ids.lookup(device_id) if vendor == "nvidia" else None
     numa_node = host.read(f"{DEVICES}/{address}/numa_node").strip()
+    driver = _driver(host, address)
+    driven_by = flavours(device_id) if vendor == "nvidia" else []
     return {
         "vendor": vendor,
         "vendor_id": _id(host, address, "vendor"),
@@ -56,9 +60,10 @@ def _gpu(host: Host, address: str, vendor: str) -> dict[str, t.Any]:
         "subsystem_device_id": _id(host, address, "subsystem_device"),
         "name": known.name if known else None,
         "architecture": known.architecture if known else None,
-        "flavours": flavours(device_id) if vendor == "nvidia" else [],
+        "flavours": driven_by,
+        "usable": bool(driven_by) and driver not in FOR_GUESTS,
         "address": address,
-        "driver": _driver(host, address),
+        "driver": driver,
         # The kernel says -1 on a machine that has no NUMA nodes.
         "numa_node": int(numa_node) if numa_node.isdigit() else None,
     }

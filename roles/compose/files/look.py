@@ -34,9 +34,10 @@ SECRET = re.compile(r"(?!ENABLE_).*(KEYS?|SECRET|PASSWORD|TOKEN)$|.*(DATABASE|RE
 REPLACED = {
     "open_webui": "OLLAMA_BASE_URLS?|OLLAMA_API_BASE_URL|ENABLE_SIGNUP|WEBUI_URL|WEBUI_ADMIN_.*|"
     "WEBUI_(JWT_)?SECRET_KEY|WEBUI_SECRET_KEY_FILE|BYPASS_MODEL_ACCESS_CONTROL",
-    "ollama": "",
+    "ollama": "NVIDIA_VISIBLE_DEVICES",
 }
 UNKNOWN = {"open_webui": "PORT|HOST|DATA_DIR|DATABASE_.*|REDIS_.*|WEBSOCKET_REDIS_.*", "ollama": "OLLAMA_HOST"}
+CDI_KIND = "nvidia.com/gpu="
 VARIANT = re.compile(r"cuda|ollama|slim|rocm")
 
 
@@ -98,8 +99,8 @@ def differences(role, container, image, given):
         yield f"has more mounts than {DATA[role]}: {', '.join(sorted(mounts))}"
     if data_of(role, container).get("Type") not in ("volume", "bind"):
         yield f"has no volume on {DATA[role]}, so its data would go with the container"
-    if host["DeviceRequests"] or host["Devices"] or host["Runtime"] == "nvidia":
-        yield "uses GPUs or other devices, which this release does not hand to containers"
+    if host["Devices"] or gpus(container) is None or (role == "open_webui" and gpus(container) != "none"):
+        yield "uses devices that our role does not hand to it"
     for key in ("Cmd", "Entrypoint", "User"):
         if (config[key] or None) != (image["Config"].get(key) or None):
             yield f"does not start as its image says ({key.lower()})"
@@ -129,6 +130,28 @@ def is_secret(name, value):
 def taken(role, names):
     left = f"{REPLACED[role]}|{UNKNOWN[role]}"
     return {name: value for name, value in names.items() if not re.fullmatch(left, name)}
+
+
+def gpus(container):
+    """What ollama_gpus has to be for the same GPUs; None when it cannot say that."""
+    host = container["HostConfig"]
+    requests = host["DeviceRequests"] or []
+    if not requests:
+        # The runtime goes by the environment, where the image may have a word too.
+        names = dict(entry.split("=", 1) for entry in container["Config"]["Env"])
+        visible = names.get("NVIDIA_VISIBLE_DEVICES", "") if host["Runtime"] == "nvidia" else "none"
+        return visible if visible in ("all", "none") else visible.split(",") if visible not in ("", "void") else "none"
+    request, *others = requests
+    identifiers = request["DeviceIDs"] or []
+    if request["Driver"] == "cdi":
+        names = [name[len(CDI_KIND) :] for name in identifiers if name.startswith(CDI_KIND)]
+    elif request["Driver"] in ("", "nvidia") and any("gpu" in some for some in request["Capabilities"] or []):
+        names = identifiers or (["all"] if request["Count"] == -1 else [])
+    else:
+        return None
+    if others or len(names) < len(identifiers) or not (names or request["Count"] > 0):
+        return None
+    return "all" if names == ["all"] else names or request["Count"]
 
 
 def in_transit(ollama):
@@ -171,6 +194,11 @@ def describe(role, container, image, running):
         variables[f"{role}_port"] = int(binding["HostPort"])
         if role == "open_webui":
             variables["open_webui_listen_address"] = binding["HostIp"]
+    if role == "ollama":
+        variables["ollama_gpus"] = gpus(container)
+        if variables["ollama_gpus"] != "none":
+            # It works with what is there.
+            variables["nvidia_driver_source"] = "preinstalled"
     if role == "open_webui":
         bypass = names.get("BYPASS_MODEL_ACCESS_CONTROL", "").lower() == "true"
         variables["open_webui_model_access"] = "public" if bypass else "managed"

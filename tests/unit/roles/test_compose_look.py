@@ -75,6 +75,7 @@ def test_the_well_known_file(world: World) -> None:
         "ollama_volume": "chat_ollama",
         "ollama_environment": {},
         "ollama_port": 11434,
+        "ollama_gpus": "none",
     }
     assert {role: image["tag"] for role, image in found["images"].items()} == {
         "open_webui": "v0.12.4",
@@ -122,7 +123,54 @@ def test_what_a_file_can_say_beside_that(world: World) -> None:
         "ollama_version": "0.32.15",
         "ollama_volume": ollama["Mounts"][0]["Source"],
         "ollama_environment": {"OLLAMA_KEEP_ALIVE": "24h"},
+        "ollama_gpus": "none",
     }
+
+
+def request(driver: str = "", count: int = 0, ids: list[str] | None = None, *capabilities: str) -> dict[str, t.Any]:
+    """As the engine answers it."""
+    needs = [list(capabilities)] if capabilities else []
+    return {"Driver": driver, "Count": count, "DeviceIDs": ids, "Capabilities": needs, "Options": {}}
+
+
+UUID = "GPU-12345678-1234-1234-1234-123456780000"
+# What stands in the compose file, and what becomes of it.
+GPUS: dict[str, tuple[dict[str, t.Any], t.Any]] = {
+    "count: all": ({"DeviceRequests": [request("nvidia", -1, None, "gpu")]}, "all"),
+    "gpus: all": ({"DeviceRequests": [request("", -1, None, "gpu")]}, "all"),
+    "count: 2": ({"DeviceRequests": [request("nvidia", 2, None, "gpu", "utility")]}, 2),
+    "device_ids": ({"DeviceRequests": [request("nvidia", 0, ["1", UUID], "gpu")]}, ["1", UUID]),
+    "driver: cdi, all": ({"DeviceRequests": [request("cdi", 0, ["nvidia.com/gpu=all"])]}, "all"),
+    "driver: cdi": ({"DeviceRequests": [request("cdi", 0, ["nvidia.com/gpu=0:1"])]}, ["0:1"]),
+}
+
+
+@pytest.mark.parametrize("name", GPUS)
+def test_gpus(world: World, name: str) -> None:
+    settings, gpus = GPUS[name]
+    host("ollama", **settings)(world)
+    found = world.examine()
+    assert found["problems"] == []
+    assert found["variables"]["ollama_gpus"] == gpus
+    assert found["variables"]["nvidia_driver_source"] == "preinstalled"
+
+
+@pytest.mark.parametrize(
+    ("visible", "gpus"), [("all", "all"), ("0,1", ["0", "1"]), (UUID, [UUID]), ("none", "none"), ("void", "none")]
+)
+def test_gpus_of_the_nvidia_runtime(world: World, visible: str, gpus: t.Any) -> None:
+    host("ollama", Runtime="nvidia")(world)
+    world.environment("ollama", f"NVIDIA_VISIBLE_DEVICES={visible}", "NVIDIA_DRIVER_CAPABILITIES=compute,utility")
+    found = world.examine()
+    assert found["problems"] == []
+    assert found["variables"]["ollama_gpus"] == gpus
+    assert ("nvidia_driver_source" in found["variables"]) == (gpus != "none")
+    assert found["variables"]["ollama_environment"] == {"NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
+
+
+def test_an_image_that_names_gpus_gets_none_without_the_runtime(world: World) -> None:
+    world.environment("ollama", "NVIDIA_VISIBLE_DEVICES=all")
+    assert world.examine()["variables"]["ollama_gpus"] == "none"
 
 
 def mount(path: str) -> t.Callable[[World], None]:
@@ -147,9 +195,22 @@ REFUSED: dict[str, tuple[t.Callable[[World], t.Any], str]] = {
         "open-webui has more mounts than /app/backend/data: /app/backend/static",
     ),
     "no volume": (lambda world: world.old["ollama"]["Mounts"].clear(), "ollama has no volume on /root/.ollama"),
-    "GPU": (host("ollama", DeviceRequests=[{"Driver": "nvidia"}]), "ollama uses GPUs or other devices"),
-    "device": (host("ollama", Devices=[{"PathOnHost": "/dev/kfd"}]), "ollama uses GPUs or other devices"),
-    "runtime": (host("ollama", Runtime="nvidia"), "ollama uses GPUs or other devices"),
+    "device": (host("ollama", Devices=[{"PathOnHost": "/dev/kfd"}]), "ollama uses devices that our role does not"),
+    "TPU": (host("ollama", DeviceRequests=[request("", 1, None, "tpu")]), "ollama uses devices that our role"),
+    "other vendor": (host("ollama", DeviceRequests=[request("cdi", 0, ["amd.com/gpu=0"])]), "ollama uses devices that"),
+    "GPUs of two vendors": (
+        host("ollama", DeviceRequests=[request("cdi", 0, ["nvidia.com/gpu=0", "amd.com/gpu=0"])]),
+        "ollama uses devices that our role does not hand to it",
+    ),
+    "two requests": (
+        host("ollama", DeviceRequests=[request("nvidia", 1, None, "gpu"), request("cdi", 0, ["nvidia.com/gpu=1"])]),
+        "ollama uses devices that our role does not hand to it",
+    ),
+    "no GPU": (host("ollama", DeviceRequests=[request("nvidia", 0, None, "gpu")]), "ollama uses devices that our role"),
+    "GPU of Open WebUI": (
+        host("open_webui", DeviceRequests=[request("nvidia", -1, None, "gpu")]),
+        "open-webui uses devices that our role does not hand to it",
+    ),
     "privileged": (host("open_webui", Privileged=True), "open-webui is privileged"),
     "network of the host": (host("open_webui", NetworkMode="host"), "has no network of its own"),
     "command": (config("ollama", Cmd=["run", "tiny"]), "ollama does not start as its image says (cmd)"),

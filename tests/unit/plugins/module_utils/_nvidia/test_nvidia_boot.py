@@ -46,12 +46,12 @@ function load_video {
 """
 ENTRY = """\
 menuentry '{title}' --class debian --class gnu-linux --class gnu --class os $menuentry_id_option '{id}' {{
-	load_video
-	if [ x$grub_platform = xxen ]; then insmod xzio; insmod lzopio; fi
-	search --no-floppy --fs-uuid --set=root {uuid}
-	echo	'Loading Linux {release} ...'
-	linux	{directory}/vmlinuz-{release} root=UUID={uuid} ro  quiet
-	initrd	{directory}/initrd.img-{release}
+\tload_video
+\tif [ x$grub_platform = xxen ]; then insmod xzio; insmod lzopio; fi
+\tsearch --no-floppy --fs-uuid --set=root {uuid}
+\techo\t'Loading Linux {release} ...'
+\tlinux\t{directory}/vmlinuz-{release} root=UUID={uuid} ro  quiet
+\tinitrd\t{directory}/initrd.img-{release}
 }}
 """
 RECOVERY = "gnulinux-{release}-recovery-{uuid}"

@@ -106,6 +106,19 @@ def test_no_reboot_into_a_host_without_a_driver(now, action):
     assert ("Run modprobe" in decision.hint) is (action == "load")
 
 
+@pytest.mark.parametrize("loaded, running, action", [(A, B, "reboot"), (B, B, "none"), (None, B, "load")])
+def test_no_reboot_into_a_module_of_another_version_than_the_libraries(loaded, running, action):
+    """The new driver was built for the running kernel only, and the one that boots has kept the former module."""
+    decision = decide(situation(loaded, running, A, userspace="580.95.05"))
+    assert decision.action == action
+    assert decision.reason.endswith(
+        "but the kernel that boots, 6.12.107, has version 580.65.06 (open) of the module, and the libraries are of"
+        " version 580.95.05."
+    )
+    assert decision.hint.endswith("build the module for kernel 6.12.107 first, or let another kernel boot.")
+    assert ("Run modprobe" in decision.hint) is (action == "load")
+
+
 def test_reasons_name_kernels_and_versions():
     assert decide(situation(A, B, B)) == (
         "reboot",

@@ -232,6 +232,22 @@ def test_packages_of_dpkg(machine, origin, source, maintainer):
     ]
 
 
+@pytest.mark.parametrize(
+    "release, source", [("o=NVIDIA,l=NVIDIA CUDA,c=", "nvidia"), ("o=Example,l=Extra,c=", "distro")]
+)
+def test_a_mirror_whose_address_says_nothing(machine, release, source):
+    dpkg(machine, ("nvidia-kernel-open-dkms", "580.95.05-1", "ii ", DEBIANS))
+    mirror = "500 http://mirror.example.com/gpu/debian13  Packages"
+    text = POLICY.format(name="nvidia-kernel-open-dkms", version="580.95.05-1", origin=mirror)
+    machine.says("apt-cache policy nvidia-kernel-open-dkms", text)
+    others = " 500 http://deb.debian.org/debian trixie/main amd64 Packages\n     release o=Debian,l=Debian\n"
+    machine.says(
+        "apt-cache policy",
+        f"Package files:\n{others} {mirror}\n     release {release}\n     origin mirror.example.com\n",
+    )
+    assert describe(machine)["sources"] == [source]
+
+
 def test_a_package_of_nvidia_after_its_repository_went(machine):
     dpkg(machine, ("nvidia-kernel-open-dkms", "580.95.05-1", "ii ", "NVIDIA Corporation <cudatools@nvidia.com>"))
     policy(machine, ("nvidia-kernel-open-dkms", "580.95.05-1", ""))
@@ -318,6 +334,8 @@ def test_what_makes_a_driver(machine, name):
         "nvidia-kernel-common",
         "nvidia-kernel-common-580",
         "nvidia-kernel-support",
+        "nvidia-fs-dkms",
+        "linux-modules-nvidia-fs-generic",
         "nvidia-settings",
         "firmware-nvidia-gsp",
         "nvidia-vaapi-driver",
@@ -571,4 +589,12 @@ def test_libraries_that_went_ahead(machine):
     """As after an upgrade whose build failed: the old module stayed on disk."""
     machine.kernel(OLD, "updates/dkms/nvidia.ko.xz", "580.65.06").loaded("580.65.06", OPEN_TEXT)
     machine.write("/usr/lib64/libnvidia-ml.so.580.95.05")
-    assert decision(machine) == ("build", False, False)
+    assert decision(machine) == ("build", False, True)
+
+
+def test_the_next_kernel_kept_an_older_module_than_the_libraries(machine):
+    """The upgrade was built for the running kernel only."""
+    for release, version in ((OLD, "580.95.05"), (NEW, "580.65.06")):
+        machine.kernel(release, "updates/dkms/nvidia.ko.xz", version).write(f"/boot/vmlinuz-{release}")
+    machine.loaded("580.95.05", OPEN_TEXT).write("/usr/lib64/libnvidia-ml.so.580.95.05")
+    assert decision(machine) == ("none", False, True)

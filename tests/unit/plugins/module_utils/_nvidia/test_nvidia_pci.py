@@ -82,6 +82,7 @@ def test_all_that_is_told_of_a_gpu(machine, recorded):
         "name": "NVIDIA A100-SXM4-40GB",
         "architecture": "ampere",
         "flavours": ["open", "proprietary"],
+        "usable": True,
         "address": "0000:87:00.0",
         "driver": None,
         "numa_node": 1,
