@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,8 @@ import nox
 REPORTS = Path(".cache/reports").absolute()
 KINDS = ["unit", "contract", "integration", "system", "people"]
 SCENARIOS = sorted(path.parent.name for path in Path("molecule").glob("*/molecule.yml"))
+# For the time that they take.
+THOROUGH = {"debian-dkms"}
 # ansible-core and the Python of its controller.
 CORES = {"2.19": "3.11", "2.20": "3.12", "2.21": "3.12", "2.22": "3.13"}
 
@@ -88,7 +91,10 @@ def tests(session: nox.Session, kind: str) -> None:
 @nox.parametrize("scenario", SCENARIOS, ids=SCENARIOS)
 def molecule(session: nox.Session, scenario: str) -> None:
     """One scenario from create to destroy."""
-    env = {"MOLECULE_GLOB": "molecule/*/molecule.yml", "PYTEST_ADDOPTS": junit(session)}
+    if scenario in THOROUGH and "not thorough" in session.posargs:
+        session.skip("left to make test-all")
+    options = shlex.join([junit(session), *session.posargs])
+    env = {"MOLECULE_GLOB": "molecule/*/molecule.yml", "PYTEST_ADDOPTS": options}
     session.run("molecule", "test", "--no-command-borders", "--scenario-name", scenario, env=env)
 
 

@@ -65,13 +65,14 @@ def outcome(session: dict[str, t.Any], reports: Path = REPORTS) -> Outcome:
     fine = session["result"] == "success"
     counts = Counter[str]()
     tests: dict[str, float] = {}
-    report = reports / f"{name}.xml"
+    # A session that runs pytest several times has a report for each.
+    found = [ET.parse(path).getroot() for path in reports.glob(f"{name}*.xml")]
     if session["result"] == "skipped":  # its interpreter is not at hand
         counts["skipped"] = 1
-    elif not report.exists():
+    elif not found:
         counts["passed" if fine else "failed"] = 1
     else:
-        for suite in ET.parse(report).getroot().iter("testsuite"):
+        for suite in itertools.chain.from_iterable(root.iter("testsuite") for root in found):
             total, *rest = (int(suite.get(key, 0)) for key in ("tests", "failures", "errors", "skipped"))
             counts += Counter(passed=total - sum(rest), failed=rest[0] + rest[1], skipped=rest[2])
             for case in suite.iter("testcase"):
