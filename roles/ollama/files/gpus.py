@@ -66,8 +66,8 @@ def missing(gpus, host, container):
     return [name for name, uuid in wanted.items() if uuid in there.values() and uuid not in seen]
 
 
-def look(container, gpus):
-    """Whether the container sees its GPUs."""
+def look(container, gpus, host):
+    """Whether the container sees its GPUs, of those that the host's nvidia-smi -L lists."""
     status, words = ask("docker", "container", "inspect", container)
     if status:
         return {"recreate": False, "problems": [f"there is no container {container}: {gist(words)}"]}
@@ -76,7 +76,6 @@ def look(container, gpus):
         return {"recreate": False, "problems": [f"the container {container} does not run; run site.yml"]}
     if not found["HostConfig"]["DeviceRequests"]:
         return {"recreate": False, "problems": [f"the container {container} was given no GPU; run site.yml"]}
-    _code, host = ask("nvidia-smi", "-L")
     _code, inside = ask("docker", "exec", container, "nvidia-smi", "-L")
     lacking = missing(gpus, host, inside)
     if not lacking:
@@ -199,9 +198,8 @@ def evidence(container):
     return f'memory (GPU, free, total): {gist(memory)}; its log last said "{gist(lines[-1] if lines else "")}"'
 
 
-def prove(wish):
-    found = look(wish["container"], wish["gpus"])
-    _code, host = ask("nvidia-smi", "-L")
+def prove(wish, host):
+    found = look(wish["container"], wish["gpus"], host)
     problems = lost(wish["info"], host) + versions(wish["info"], wish["cdi"]) + found["problems"]
     try:
         slow, notes = judge(generate(wish["url"]))
@@ -215,7 +213,8 @@ def prove(wish):
 
 def main():
     wish = json.loads(sys.argv[1])
-    print(json.dumps(prove(wish) if "url" in wish else look(wish["container"], wish["gpus"])))
+    _code, host = ask("nvidia-smi", "-L")
+    print(json.dumps(prove(wish, host) if "url" in wish else look(wish["container"], wish["gpus"], host)))
 
 
 if __name__ == "__main__":

@@ -239,12 +239,12 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
 
 
 def test_a_container_that_sees_its_gpus(host: Host) -> None:
-    assert gpus.look("ollama", ["all"]) == {"recreate": False, "problems": []}
+    assert gpus.look("ollama", ["all"], host.host) == {"recreate": False, "problems": []}
 
 
 def test_a_container_that_lost_its_gpus(host: Host) -> None:
     host.inside = recorded("init_unknown_error")
-    assert gpus.look("ollama", ["all"]) == {
+    assert gpus.look("ollama", ["all"], host.host) == {
         "recreate": True,
         "problems": [
             "the container ollama does not see GPU 0, 1, which the host has "
@@ -266,7 +266,7 @@ def test_a_container_that_lost_its_gpus(host: Host) -> None:
 )
 def test_what_a_new_run_changes_anyway(host: Host, container: dict[str, t.Any], problem: str) -> None:
     host.container = container
-    assert gpus.look("ollama", ["all"]) == {"recreate": False, "problems": [problem]}
+    assert gpus.look("ollama", ["all"], host.host) == {"recreate": False, "problems": [problem]}
 
 
 def test_a_program_that_is_not_there() -> None:
@@ -522,7 +522,7 @@ def test_a_large_host_leaves_room_on_the_command_line(info: dict[str, t.Any]) ->
 
 def proof(server: t.Any, info: dict[str, t.Any]) -> dict[str, t.Any]:
     wish = {"container": "ollama", "gpus": ["all"], "url": server.url, "cdi": True, "info": handed_over(info)}
-    found: dict[str, t.Any] = gpus.prove(wish)
+    found: dict[str, t.Any] = gpus.prove(wish, gpus.ask("nvidia-smi", "-L")[1])
     return found
 
 
