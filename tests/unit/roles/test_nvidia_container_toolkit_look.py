@@ -25,7 +25,7 @@ deb {PAGES}/libnvidia-container/stable/ubuntu18.04/$(ARCH) /
 deb {PAGES}/nvidia-container-runtime/stable/ubuntu18.04/$(ARCH) /
 deb {PAGES}/nvidia-docker/ubuntu18.04/$(ARCH) /
 """
-DEBIAN = "deb http://deb.debian.org/debian trixie main contrib\n"
+DEBIAN = "deb http://archive.example.org/debian trixie main contrib\n"
 DOCKER = (
     "deb [arch=amd64 signed-by=/etc/apt/keyrings/docker.asc] https://download.docker.com/linux/debian trixie stable\n"
 )
@@ -125,7 +125,7 @@ def test_a_mirror_takes_the_place_of_the_original(host: Host) -> None:
 
 
 def test_deb822(host: Host) -> None:
-    debian = "Types: deb\nURIs: http://deb.debian.org/debian\nSuites: trixie\nComponents: main\n"
+    debian = "Types: deb\nURIs: http://archive.example.org/debian\nSuites: trixie\nComponents: main\n"
     dead = f"Types: deb\nURIs: {PAGES}/nvidia-docker/debian11/amd64\nSuites: /\n"
     stable = f"{PAGES}/libnvidia-container/stable/deb/amd64"
     both = f"Types: deb\nURIs: {stable}\n http://mirror.example.com/deb/amd64\nSuites: /\n"

@@ -190,11 +190,11 @@ POLICY = """\
         {origin}
         100 /var/lib/dpkg/status
      550.163.01-2 500
-        500 http://deb.debian.org/debian trixie/contrib amd64 Packages
+        500 http://archive.example.org/debian trixie/contrib amd64 Packages
 """
 CUDA = "500 https://developer.download.nvidia.com/compute/cuda/repos/debian13/x86_64  Packages"
 MIRROR = "500 http://mirror.example.com/compute/cuda/repos/debian13/x86_64  Packages"
-ARCHIVE = "500 http://deb.debian.org/debian trixie/contrib amd64 Packages"
+ARCHIVE = "500 http://archive.example.org/debian trixie/contrib amd64 Packages"
 
 
 def policy(machine, *packages_and_origins):
@@ -240,7 +240,7 @@ def test_a_mirror_whose_address_says_nothing(machine, release, source):
     mirror = "500 http://mirror.example.com/gpu/debian13  Packages"
     text = POLICY.format(name="nvidia-kernel-open-dkms", version="580.95.05-1", origin=mirror)
     machine.says("apt-cache policy nvidia-kernel-open-dkms", text)
-    others = " 500 http://deb.debian.org/debian trixie/main amd64 Packages\n     release o=Debian,l=Debian\n"
+    others = " 500 http://archive.example.org/debian trixie/main amd64 Packages\n     release o=Debian,l=Debian\n"
     machine.says(
         "apt-cache policy",
         f"Package files:\n{others} {mirror}\n     release {release}\n     origin mirror.example.com\n",
