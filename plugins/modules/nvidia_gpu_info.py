@@ -315,7 +315,9 @@ driver:
       type: str
       sample: 580.95.05
     persistence:
-      description: Whether the service nvidia-persistenced runs, null when it is not installed.
+      description:
+        - Whether the service nvidia-persistenced runs, null when it is not installed.
+        - RV(gpus[].persistence) is the mode itself, as C(nvidia-smi) reports it.
       type: bool
       sample: true
     action:
@@ -451,7 +453,7 @@ gpus:
       type: float
       sample: 400.0
     persistence:
-      description: Whether persistence mode is on.
+      description: Whether persistence mode is on, as C(nvidia-smi) reports it.
       type: bool
       sample: true
     compute_mode:

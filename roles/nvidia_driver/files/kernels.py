@@ -171,6 +171,8 @@ def trial(root, package, boot, running, hold):
                 break
         usable, prebuilt = bool(good) and (hold or not failures), ""
         if usable:
+            # apt would begin with what dpkg could not configure, fail with the module that is to go, and end there.
+            configure(root)
             for failure in failures:
                 write(exclusion(root, module, version, failure["kernel"]), EXCLUSION)
             # The package's postinst looks there before it compiles. DKMS 3.2 takes only one kernel from such a file.

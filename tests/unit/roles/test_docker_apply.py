@@ -7,25 +7,19 @@
 from __future__ import annotations
 
 import typing as t
-from pathlib import Path
 
 import pytest
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
-
-ROLE = Path(__file__).resolve().parents[3] / "roles/docker"
 
 
-def evaluate(name: str, **variables: t.Any) -> t.Any:
-    loader = DataLoader()
-    settings: dict[str, t.Any] = {"__docker_daemon": {"restart_required": False}}
-    for path in ("defaults/main.yml", "vars/main.yml"):
-        settings |= loader.load_from_file(str(ROLE / path), trusted_as_template=True)
-    return Templar(loader, variables={**settings, **variables}).template(trust_as_template(f"{{{{ {name} }}}}"))
+@pytest.fixture
+def evaluated(evaluate: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
+    """The value of a variable of the role: ``evaluated(name, **variables)``."""
+    settings = {"__docker_daemon": {"restart_required": False}}
+    return lambda name, **variables: evaluate("docker", name, {**settings, **variables})
 
 
-def test_the_user_s_options_win() -> None:
-    options = evaluate(
+def test_the_user_s_options_win(evaluated: t.Any) -> None:
+    options = evaluated(
         "__docker_options",
         docker_required_options={"features": {"cdi": True}, "live-restore": True},
         docker_daemon_options={"features": {"buildkit": False}, "live-restore": False, "debug": None},
@@ -43,12 +37,14 @@ def test_the_user_s_options_win() -> None:
         ("restart", False, True),
     ],
 )
-def test_a_restart_is_never_less_than_needed(apply: str, needed: bool, restart: bool) -> None:
-    assert evaluate("__docker_restart", docker_apply=apply, __docker_daemon={"restart_required": needed}) is restart
+def test_a_restart_is_never_less_than_needed(evaluated: t.Any, apply: str, needed: bool, restart: bool) -> None:
+    assert evaluated("__docker_restart", docker_apply=apply, __docker_daemon={"restart_required": needed}) is restart
 
 
 @pytest.mark.parametrize(
     ("options", "kept"), [({}, False), ({"live-restore": False}, False), ({"live-restore": True}, True)]
 )
-def test_containers_outlive_a_restart_where_it_is_wanted(options: dict[str, t.Any], kept: bool) -> None:
-    assert evaluate("__docker_live_restore", docker_daemon_options=options) is kept
+def test_containers_outlive_a_restart_where_it_is_wanted(
+    evaluated: t.Any, options: dict[str, t.Any], kept: bool
+) -> None:
+    assert evaluated("__docker_live_restore", docker_daemon_options=options) is kept

@@ -9,13 +9,9 @@ from __future__ import annotations
 import copy
 import json
 import typing as t
-from pathlib import Path
 
 import pytest
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
 
-ROLE = Path(__file__).resolve().parents[3] / "roles/nvidia_container_toolkit"
 PACKAGES = (
     "nvidia-container-toolkit",
     "nvidia-container-toolkit-base",
@@ -174,15 +170,11 @@ CASES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], dict[str, t.Any]]] = 
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_plan(case: str) -> None:
+def test_plan(evaluate: t.Callable[..., t.Any], case: str) -> None:
     info, told, difference = CASES[case]
     prefix = "__nvidia_container_toolkit_"
-    loader = DataLoader()
-    variables: dict[str, t.Any] = {"__nvidia_gpu_info": info}
-    for path in ("defaults/main.yml", "vars/main.yml"):
-        variables |= loader.load_from_file(str(ROLE / path), trusted_as_template=True)
-    variables |= {f"nvidia_container_toolkit_{name}": value for name, value in told.items() if name != "look"}
+    variables = {f"nvidia_container_toolkit_{name}": value for name, value in told.items() if name != "look"}
+    variables["__nvidia_gpu_info"] = info
     variables[f"{prefix}look"] = {"stdout": json.dumps({**LOOK, **told.get("look", {})})}
-    templar = Templar(loader, variables=variables)
-    planned = {name: templar.template(trust_as_template(f"{{{{ {prefix}{name} }}}}")) for name in NOTHING}
+    planned = {name: evaluate("nvidia_container_toolkit", f"{prefix}{name}", variables) for name in NOTHING}
     assert planned == {**NOTHING, **difference}

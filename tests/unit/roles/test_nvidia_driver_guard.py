@@ -233,6 +233,16 @@ class TestTrial:
         # The newest kernel comes first, and minutes are saved.
         assert host.called.count("dkms build -m") == 1
 
+    def test_a_driver_that_builds_makes_way_for_itself(self, host: Host) -> None:
+        """What dpkg could not configure with the former module would fail again, and apt with it."""
+        host.unconfigured = {f"linux-image-{NEW}"}
+        host.failed_build()
+        assert not host.trial()["usable"]
+        assert host.unconfigured
+        host.does_not_build = set()
+        assert host.trial()["usable"]
+        assert not host.unconfigured
+
     def test_a_hold_is_content_with_one_kernel(self, host: Host) -> None:
         result = host.trial(hold=True)
         assert result["usable"]

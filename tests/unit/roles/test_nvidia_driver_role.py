@@ -7,9 +7,7 @@
 from __future__ import annotations
 
 import base64
-import json
 import subprocess
-import sys
 import typing as t
 from pathlib import Path
 
@@ -36,7 +34,7 @@ GPUS = {
     "newer": ("3fff", None, ["open"]),
     "older": ("1000", None, []),
 }
-Evaluate = t.Callable[[list[tuple[str, dict[str, t.Any]]]], list[t.Any]]
+Evaluate = t.Callable[[str, dict[str, t.Any]], t.Any]
 
 
 def facts(system: str, architecture: str = "x86_64", **more: t.Any) -> dict[str, t.Any]:
@@ -93,38 +91,14 @@ def found(gpus: str = "h100", nvswitches: int = 0, **driver: t.Any) -> dict[str,
 
 
 @pytest.fixture
-def evaluated(tmp_path: Path) -> Evaluate:
-    """The values of expressions, each with variables of its own, in one run of Ansible."""
+def evaluated(evaluate: t.Callable[..., t.Any]) -> Evaluate:
+    """The value of an expression on a host of this file."""
 
-    def evaluate(cases: list[tuple[str, dict[str, t.Any]]]) -> list[t.Any]:
-        tasks: list[dict[str, t.Any]] = []
-        for expression, variables in cases:
-            variables = dict(variables)
-            given = {"ansible_facts": variables.pop("facts"), "__nvidia_gpu_info": variables.pop("found"), **variables}
-            results = f"{{{{ results | default([]) + [{expression}] }}}}"
-            tasks.append({"ansible.builtin.set_fact": {"results": results}, "vars": given})
-        copy = {"content": "{{ results | to_json }}", "dest": str(tmp_path / "results"), "mode": "0600"}
-        tasks.append({"ansible.builtin.copy": copy})
-        files = [ROLE / "defaults/main.yml", *(ROLE / "vars/main").glob("*.yml")]
-        play = {
-            "hosts": "localhost",
-            "gather_facts": False,
-            "vars_files": [str(path) for path in files],
-            "tasks": tasks,
-        }
-        (tmp_path / "play.yml").write_text(json.dumps([play]), encoding="utf-8")
-        options = ["-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
-        done = subprocess.run(
-            [sys.executable, "-m", "ansible", "playbook", *options, "play.yml"],
-            cwd=tmp_path,
-            text=True,
-            capture_output=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return list(json.loads((tmp_path / "results").read_text(encoding="utf-8")))
+    def evaluated(expression: str, host: dict[str, t.Any]) -> t.Any:
+        names = {"facts": "ansible_facts", "found": "__nvidia_gpu_info"}
+        return evaluate("nvidia_driver", expression, {names.get(name, name): value for name, value in host.items()})
 
-    return evaluate
+    return evaluated
 
 
 DEBIAN = ["nvidia-driver-cuda", "nvidia-persistenced", "nvidia-modprobe"]
@@ -168,30 +142,37 @@ def settings(system: str, source: str, branch: str, flavour: str = "auto", gpus:
     }
 
 
-def test_every_row_of_the_table(evaluated: Evaluate) -> None:
-    rows = evaluated([("__nvidia_driver_row", settings(*row[:4])) for row in ROWS])
-    for (system, source, branch, flavour, kernel_package, others, dkms, stream), row in zip(ROWS, rows):
-        name = (system, source, branch, flavour)
-        assert row["kernel_package"] == kernel_package, name
-        assert set(row["packages"]) == {kernel_package, *others}, name
-        assert (row["dkms"], row.get("stream")) == (dkms, stream), name
-        assert row["module"] == (dkms or "nvidia"), name
-    # Every row of the file was met by one of these.
+@pytest.mark.parametrize("expected", ROWS, ids=lambda row: "-".join(row[:4]))
+def test_row(evaluated: Evaluate, expected: t.Any) -> None:
+    *host, kernel_package, others, dkms, stream = expected
+    row = evaluated("__nvidia_driver_row", settings(*host))
+    assert row["kernel_package"] == kernel_package
+    assert set(row["packages"]) == {kernel_package, *others}
+    assert (row["dkms"], row.get("stream")) == (dkms, stream)
+    assert row["module"] == (dkms or "nvidia")
+
+
+def test_every_row_of_the_table_is_met(evaluated: Evaluate) -> None:
+    rows = [evaluated("__nvidia_driver_row", settings(*row[:4])) for row in ROWS]
     table = yaml.safe_load((ROLE / "vars/main/table.yml").read_text())["__nvidia_driver_table"]
     met = {(tuple(row["hosts"]), row["source"], row["flavour"], row["first"], row["last"]) for row in rows}
     assert met == {(tuple(row["hosts"]), row["source"], row["flavour"], row["first"], row["last"]) for row in table}
 
 
-def test_what_has_no_row(evaluated: Evaluate) -> None:
-    nothing = [
+@pytest.mark.parametrize(
+    "host",
+    [
         ("debian13", "nvidia", "620", "proprietary"),
         ("debian13", "distro", "580", "open"),
         ("ubuntu2404", "distro", "620", "proprietary"),
         ("rocky9", "distro", "580", "open"),
         ("rhel10", "nvidia", "620", "proprietary"),
         ("fedora43", "nvidia", "580", "open"),
-    ]
-    assert evaluated([("__nvidia_driver_row", settings(*case)) for case in nothing]) == [{}] * len(nothing)
+    ],
+    ids="-".join,
+)
+def test_what_has_no_row(evaluated: Evaluate, host: t.Any) -> None:
+    assert evaluated("__nvidia_driver_row", settings(*host)) == {}
 
 
 def test_the_repository_and_the_commands(evaluated: Evaluate) -> None:
@@ -199,27 +180,37 @@ def test_the_repository_and_the_commands(evaluated: Evaluate) -> None:
     arm = {**settings("ubuntu2404", "nvidia", "580"), "facts": facts("ubuntu2404", "aarch64")}
     mirror = {"nvidia_driver_repository_url": "https://mirror.example.com/cuda"}
     own_key = {"nvidia_driver_repository_key_url": "https://mirror.example.com/key.pub"}
-    assert evaluated(
-        [
-            ("__nvidia_driver_key", settings("debian13", "nvidia", "580")),
-            ("__nvidia_driver_key", settings("rocky9", "nvidia", "580")),
-            ("__nvidia_driver_key", {**settings("rhel10", "nvidia", "580"), **mirror}),
-            ("__nvidia_driver_key", {**settings("rhel10", "nvidia", "580"), **mirror, **own_key}),
-            ("__nvidia_driver_repository", arm),
-            ("__nvidia_driver_command.versions", settings("debian13", "nvidia", "580")),
-            ("__nvidia_driver_command.versions[-1]", settings("rocky9", "nvidia", "580")),
-            ("__nvidia_driver_command.versions[-1]", settings("rocky9", "nvidia", "580.95.05")),
-        ]
-    ) == [
-        f"{url}/debian13/x86_64/8793F200.pub",
-        f"{url}/rhel9/x86_64/D42D0685.pub",
-        "https://mirror.example.com/cuda/rhel10/x86_64/CDF6BA43.pub",
-        "https://mirror.example.com/key.pub",
-        f"{url}/ubuntu2404/sbsa",
-        ["apt-cache", "madison", "nvidia-kernel-open-dkms"],
-        "kmod-nvidia-open-dkms-580.*",
-        "kmod-nvidia-open-dkms-580.95.05",
+    expected: list[tuple[str, dict[str, t.Any], t.Any]] = [
+        ("__nvidia_driver_key", settings("debian13", "nvidia", "580"), f"{url}/debian13/x86_64/8793F200.pub"),
+        ("__nvidia_driver_key", settings("rocky9", "nvidia", "580"), f"{url}/rhel9/x86_64/D42D0685.pub"),
+        (
+            "__nvidia_driver_key",
+            {**settings("rhel10", "nvidia", "580"), **mirror},
+            "https://mirror.example.com/cuda/rhel10/x86_64/CDF6BA43.pub",
+        ),
+        (
+            "__nvidia_driver_key",
+            {**settings("rhel10", "nvidia", "580"), **mirror, **own_key},
+            "https://mirror.example.com/key.pub",
+        ),
+        ("__nvidia_driver_repository", arm, f"{url}/ubuntu2404/sbsa"),
+        (
+            "__nvidia_driver_command.versions",
+            settings("debian13", "nvidia", "580"),
+            ["apt-cache", "madison", "nvidia-kernel-open-dkms"],
+        ),
+        (
+            "__nvidia_driver_command.versions[-1]",
+            settings("rocky9", "nvidia", "580"),
+            "kmod-nvidia-open-dkms-580.*",
+        ),
+        (
+            "__nvidia_driver_command.versions[-1]",
+            settings("rocky9", "nvidia", "580.95.05"),
+            "kmod-nvidia-open-dkms-580.95.05",
+        ),
     ]
+    assert [evaluated(name, host) for name, host, _value in expected] == [value for _name, _host, value in expected]
 
 
 def test_the_flavour(evaluated: Evaluate) -> None:
@@ -231,8 +222,10 @@ def test_the_flavour(evaluated: Evaluate) -> None:
         ("b200 h100", "auto"): "open",
         ("newer", "auto"): "open",
     }
-    cases = [("__nvidia_driver_flavour", settings("debian13", "nvidia", "580", wish, gpus)) for gpus, wish in chosen]
-    assert evaluated(cases) == list(chosen.values())
+    assert chosen == {
+        (gpus, wish): evaluated("__nvidia_driver_flavour", settings("debian13", "nvidia", "580", wish, gpus))
+        for gpus, wish in chosen
+    }
 
 
 MADISON = """ nvidia-kernel-open-dkms | 590.44.01-1 | http://mirror/debian13/x86_64  Packages
@@ -252,11 +245,13 @@ def test_the_newest_version(evaluated: Evaluate) -> None:
         "580.9": "",
     }
     asked = {"__nvidia_driver_asked": {"stdout": MADISON}}
-    cases = [("__nvidia_driver_newest", {**settings("debian13", "nvidia", branch), **asked}) for branch in newest]
+    assert newest == {
+        branch: evaluated("__nvidia_driver_newest", {**settings("debian13", "nvidia", branch), **asked})
+        for branch in newest
+    }
     # What dnf prints for one package.
     rpm = {"__nvidia_driver_asked": {"stdout": "| 580.105.08-"}}
-    cases.append(("__nvidia_driver_newest", {**settings("rocky9", "nvidia", "580"), **rpm}))
-    assert evaluated(cases) == [*newest.values(), "580.105.08"]
+    assert evaluated("__nvidia_driver_newest", {**settings("rocky9", "nvidia", "580"), **rpm}) == "580.105.08"
 
 
 def test_versions_that_nvidia_does_not_offer(evaluated: Evaluate) -> None:
@@ -272,14 +267,9 @@ def test_versions_that_nvidia_does_not_offer(evaluated: Evaluate) -> None:
         ("nvidia", f"{ubuntus}\n{mirrors}", ["580.126.09", "580.105.08", "580.95.05"]),
         ("distro", f"{ubuntus}\n{nvidias}", ["580.126.09", "580.105.08", "580.95.05"]),
     ]
-    cases = [
-        (
-            "__nvidia_driver_offered",
-            {**settings("ubuntu2404", source, "580"), "__nvidia_driver_asked": {"stdout": text}},
-        )
-        for source, text, _versions in hosts
-    ]
-    assert evaluated(cases) == [versions for _source, _text, versions in hosts]
+    for source, text, versions in hosts:
+        host = {**settings("ubuntu2404", source, "580"), "__nvidia_driver_asked": {"stdout": text}}
+        assert evaluated("__nvidia_driver_offered", host) == versions
 
 
 PIN = "Package: *nvidia*\nPin: version 580.105.08-*\nPin-Priority: 1100\n"
@@ -288,13 +278,11 @@ UBUNTUS_LAST = "Package: *nvidia*\nPin: release o=Ubuntu\nPin-Priority: 400\n"
 
 def test_what_apt_prefers(evaluated: Evaluate) -> None:
     template = f"lookup('ansible.builtin.template', '{ROLE}/templates/preferences.j2')"
-    cases = [
-        (template, {**settings("ubuntu2404", source, "580"), "__nvidia_driver_pinned": pinned})
-        for source, pinned in (("nvidia", "580.105.08"), ("distro", "580.105.08"), ("nvidia", ""))
-    ]
-    stanzas = [text.split("needs a reboot.\n", 1)[1] for text in evaluated(cases)]
     # The first stanza that fits a version counts.
-    assert stanzas == [f"{UBUNTUS_LAST}\n{PIN}", PIN, ""]
+    expected = {("nvidia", "580.105.08"): f"{UBUNTUS_LAST}\n{PIN}", ("distro", "580.105.08"): PIN, ("nvidia", ""): ""}
+    for (source, pinned), stanzas in expected.items():
+        text = evaluated(template, {**settings("ubuntu2404", source, "580"), "__nvidia_driver_pinned": pinned})
+        assert text.split("needs a reboot.\n", 1)[1] == stanzas
 
 
 URI = "https://developer.download.nvidia.com/compute/cuda/repos/debian13/x86_64/"
@@ -315,7 +303,7 @@ LISTS = {
 def test_lists_that_name_the_repository_already(evaluated: Evaluate, tmp_path: Path) -> None:
     tasks = yaml.safe_load((ROLE / "tasks/repository_debian.yml").read_text())
     (look,) = (task for task in tasks if task.get("register") == "__nvidia_driver_lists")
-    (pattern,) = evaluated([("__nvidia_driver_stanza", settings("debian13", "nvidia", "580"))])
+    pattern = evaluated("__nvidia_driver_stanza", settings("debian13", "nvidia", "580"))
     folder = tmp_path / "apt"
     folder.mkdir()
     for name, (_names_it, text) in LISTS.items():
@@ -388,8 +376,8 @@ def test_a_host_that_is_right_is_left_alone(evaluated: Evaluate, branch: str) ->
         "no persistence": (True, settings("debian13", "nvidia", branch, **{**RIGHT, "persistence": False})),
         "nothing": (True, settings("debian13", "nvidia", branch)),
     }
-    results = evaluated([("__nvidia_driver_wrong", variables) for _expected, variables in wrong.values()])
-    assert dict(zip(wrong, results)) == {name: expected for name, (expected, _variables) in wrong.items()}
+    found = {name: evaluated("__nvidia_driver_wrong", variables) for name, (_expected, variables) in wrong.items()}
+    assert found == {name: expected for name, (expected, _variables) in wrong.items()}
 
 
 NEXT = "6.12.107+deb13-amd64"
@@ -428,8 +416,8 @@ def test_a_next_kernel_that_the_role_can_give_a_driver(evaluated: Evaluate) -> N
         "the module is there and does not help": (False, ubuntu([*server, *modules])),
         "nothing lacks": (False, ubuntu([*server, modules[0]], boots_without_driver=False)),
     }
-    results = evaluated([("__nvidia_driver_wrong", variables) for _expected, variables in hosts.values()])
-    assert dict(zip(hosts, results)) == {name: expected for name, (expected, _variables) in hosts.items()}
+    found = {name: evaluated("__nvidia_driver_wrong", variables) for name, (_expected, variables) in hosts.items()}
+    assert found == {name: expected for name, (expected, _variables) in hosts.items()}
 
 
 def test_what_stays_pinned_when_an_installation_fails(evaluated: Evaluate) -> None:
@@ -437,8 +425,8 @@ def test_what_stays_pinned_when_an_installation_fails(evaluated: Evaluate) -> No
     other_flavour = settings("debian13", "nvidia", "590", "proprietary", **RIGHT)
     packages = {"nvidia-dkms-580-open": "580.95.05-0ubuntu1"}
     renamed = settings("ubuntu2404", "nvidia", "580", "proprietary", packages=packages)
-    cases = [("__nvidia_driver_former", host) for host in (bare, other_flavour, renamed)]
-    assert evaluated(cases) == ["", "580.95.05", "580.95.05"]
+    former = [evaluated("__nvidia_driver_former", host) for host in (bare, other_flavour, renamed)]
+    assert former == ["", "580.95.05", "580.95.05"]
 
 
 SECURE: t.Any = {"enabled": True, "key": "/var/lib/dkms/mok.pub", "enrolled": False}
@@ -505,29 +493,38 @@ REFUSED: list[tuple[str, str, dict[str, t.Any]]] = [
         {**settings("debian13", "nvidia", "580"), "facts": facts("debian13", mounts=FULL)},
     ),
 ]
-ACCEPTED = [
-    settings("debian13", "nvidia", "580"),
-    settings("debian13", "nvidia", "580", gpus="p100 h100"),
-    settings("debian13", "nvidia", "580", gpus="newer b200"),
-    {**settings("debian13", "nvidia", "580"), "nvidia_driver_branch": 580},
-    settings("ubuntu2404", "distro", "580", secure_boot=SECURE),
-    settings("debian13", "nvidia", "580", secure_boot={**SECURE, "enrolled": True}),
-    settings("debian13", "nvidia", "580", secure_boot=SECURE, loaded=LOADED, dkms=[{"name": "nvidia"}]),
-    settings("debian13", "preinstalled", "535", sources=["runfile"], gpus="p100"),
-    settings("fedora43", "preinstalled", "580", loaded=LOADED),
-    {**settings("debian13", "nvidia", "580", **RIGHT), "facts": facts("debian13", mounts=FULL)},
-]
+ACCEPTED: dict[str, dict[str, t.Any]] = {
+    "bare": settings("debian13", "nvidia", "580"),
+    "two generations": settings("debian13", "nvidia", "580", gpus="p100 h100"),
+    "a GPU newer than the table": settings("debian13", "nvidia", "580", gpus="newer b200"),
+    "a number for the branch": {**settings("debian13", "nvidia", "580"), "nvidia_driver_branch": 580},
+    "signed by the distribution": settings("ubuntu2404", "distro", "580", secure_boot=SECURE),
+    "the key is enrolled": settings("debian13", "nvidia", "580", secure_boot={**SECURE, "enrolled": True}),
+    "the firmware has taken it": settings(
+        "debian13", "nvidia", "580", secure_boot=SECURE, loaded=LOADED, dkms=[{"name": "nvidia"}]
+    ),
+    "installed by hand": settings("debian13", "preinstalled", "535", sources=["runfile"], gpus="p100"),
+    "a distribution without rows": settings("fedora43", "preinstalled", "580", loaded=LOADED),
+    "full, and nothing to install": {
+        **settings("debian13", "nvidia", "580", **RIGHT),
+        "facts": facts("debian13", mounts=FULL),
+    },
+}
+REFUSALS = "__nvidia_driver_rules | rejectattr('that') | list"
 
 
-def test_what_is_refused_before_anything_is_changed(evaluated: Evaluate) -> None:
-    expression = "__nvidia_driver_rules | rejectattr('that') | map('combine', {}) | list"
-    hosts = [host for _rule, _words, host in REFUSED] + ACCEPTED
-    named = [{**host, "inventory_hostname": "localhost"} for host in hosts]
-    results = evaluated([(expression, host) for host in named])
-    for (rule, words, _host), refusals in zip(REFUSED, results):
-        assert rule in [refusal["name"] for refusal in refusals], (rule, refusals)
-        assert words in next(refusal["msg"] for refusal in refusals if refusal["name"] == rule)
-    assert results[len(REFUSED) :] == [[]] * len(ACCEPTED)
+@pytest.mark.parametrize(("rule", "words", "host"), REFUSED, ids=[f"{rule}: {words}" for rule, words, _host in REFUSED])
+def test_what_is_refused_before_anything_is_changed(
+    evaluated: Evaluate, rule: str, words: str, host: dict[str, t.Any]
+) -> None:
+    refusals = {refusal["name"]: refusal["msg"] for refusal in evaluated(REFUSALS, host)}
+    assert rule in refusals
+    assert words in refusals[rule]
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_what_is_accepted(evaluated: Evaluate, name: str) -> None:
+    assert evaluated(REFUSALS, ACCEPTED[name]) == []
 
 
 def test_gpus_that_do_not_come_back(evaluated: Evaluate) -> None:
@@ -536,24 +533,33 @@ def test_gpus_that_do_not_come_back(evaluated: Evaluate) -> None:
     host = {**settings("debian13", "nvidia", "580"), "__nvidia_driver_expected": before}
     after = {**host, "found": {**found(), "gpus": answering}}
     healthy = {**host, "found": {**found(), "gpus": [{"address": gpu["address"], "lost": False} for gpu in before]}}
-    assert evaluated([("__nvidia_driver_missing or ''", one) for one in (after, healthy, host)]) == [
+    assert [evaluated("__nvidia_driver_missing or ''", one) for one in (after, healthy, host)] == [
         "NVIDIA h100 at 0000:01:00.0, NVIDIA h100 at 0000:02:00.0",
         "",
         "",
     ]
 
 
-def test_a_lost_gpu_of_which_only_the_list_tells(evaluated: Evaluate) -> None:
-    """The short list of nvidia-smi has no addresses."""
+@pytest.mark.parametrize(
+    ("bad", "named"),
+    [
+        ({"address": "0000:01:00.0"}, "NVIDIA h100 at 0000:01:00.0"),
+        ({"index": 1}, "1 of 2 GPUs (which, it is not known)"),
+    ],
+    ids=["address", "number"],
+)
+def test_a_lost_gpu_of_which_only_the_list_tells(evaluated: Evaluate, bad: dict[str, t.Any], named: str) -> None:
+    """The short list of nvidia-smi has no addresses of those that answer."""
+    words = "Unable to determine the device handle for gpu 1: GPU is lost.  Reboot the system to recover this GPU"
     listed = [
         {"index": 0, "uuid": "GPU-12345678-1234-1234-1234-123456780000", "name": "NVIDIA H100", "lost": False},
-        {"index": 1, "lost": True, "error": "GPU is lost.  Reboot the system to recover this GPU"},
+        {**bad, "lost": True, "error": "GPU is lost.  Reboot the system to recover this GPU"},
     ]
     expected = found("h100 h100")
     host = {**settings("debian13", "nvidia", "580"), "__nvidia_driver_expected": expected["pci"]["gpus"]}
-    (problem,) = evaluated([("__nvidia_driver_reboot_problem", {**host, "found": {**expected, "gpus": listed}})])
-    assert "NVIDIA h100 at 0000:01:00.0" in problem
-    assert "no longer answers. Look at the log of the kernel" in problem
+    after = {**host, "found": {**expected, "gpus": listed, "smi": {"error": words}}}
+    problem = evaluated("__nvidia_driver_reboot_problem", after)
+    assert problem.startswith(f"No answer any more from {named} (nvidia-smi: {words}). Look at the log of the kernel")
 
 
 def test_what_is_never_rebooted(evaluated: Evaluate) -> None:
@@ -572,8 +578,8 @@ def test_what_is_never_rebooted(evaluated: Evaluate) -> None:
         "a local connection": (["the controller"], {}, {"ansible_connection": "local"}),
         "nobody wants it": (["nvidia_driver_reboot"], {}, {"nvidia_driver_reboot": "fail"}),
     }
-    cases = []
-    for _expected, driver, variables in hosts.values():
+    refused = {}
+    for name, (_expected, driver, variables) in hosts.items():
         boot = base64.b64encode(f"{variables.get('boot', there)}\n".encode()).decode()
         known = {
             "ansible_connection": "ssh",
@@ -581,9 +587,7 @@ def test_what_is_never_rebooted(evaluated: Evaluate) -> None:
             "__nvidia_driver_controller_boot": here,
         }
         host = {**settings("debian13", "nvidia", "580", **driver), **known, **variables}
-        cases += [(f"({that}) | bool", host) for that in rules.values()]
-    results = iter(evaluated(cases))
-    refused = {name: [rule for rule in rules if not next(results)] for name in hosts}
+        refused[name] = [rule for rule, that in rules.items() if not evaluated(f"({that}) | bool", host)]
     assert refused == {name: expected for name, (expected, _driver, _variables) in hosts.items()}
 
 
@@ -607,8 +611,8 @@ def test_the_kernels_for_which_dkms_builds_in_the_end(evaluated: Evaluate) -> No
         ([KERNEL], {"kernels": [kernel(KERNEL, None)], "action": "build"}),
         ([boots, KERNEL], {"kernels": [bare, kernel(KERNEL, None)], "boot_kernel": boots, "action": "build"}),
     ]
-    cases = [(expression, settings("debian13", "nvidia", "580", **driver)) for _kernels, driver in hosts]
-    assert evaluated(cases) == [kernels for kernels, _driver in hosts]
+    for kernels, driver in hosts:
+        assert evaluated(expression, settings("debian13", "nvidia", "580", **driver)) == kernels
 
 
 @pytest.mark.parametrize("folder", ["bin", "sbin"])
@@ -617,7 +621,7 @@ def test_the_initramfs_is_written_wherever_the_program_lies(evaluated: Evaluate,
     tasks = yaml.safe_load((ROLE / "tasks/nouveau.yml").read_text(encoding="utf-8"))
     pattern = next(task["ansible.builtin.command"]["removes"] for task in tasks if "initramfs" in task["name"])
     expression = f"'{pattern}'".replace("{{", "' ~ (").replace("}}", ") ~ '")
-    (found,) = evaluated([(expression, settings("rhel10", "nvidia", "580"))])
+    found = evaluated(expression, settings("rhel10", "nvidia", "580"))
     program = tmp_path / f"usr/{folder}/dracut"
     program.parent.mkdir(parents=True)
     program.touch()
