@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from server import Person, Server
 
 from tests.testbed.images import OLLAMA_VERSION, OPEN_WEBUI_VERSION
+from tests.testbed.people import Person, Server
 from tests.testbed.user import Fleet, Run
 
 HERE = Path(__file__).parent

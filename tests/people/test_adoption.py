@@ -15,8 +15,8 @@ import time
 
 import pytest
 from conftest import ALICE, BOB, CHATS, PROJECT, Installation
-from server import Person, Server
 
+from tests.testbed.people import Person, Server
 from tests.testbed.user import FILES, Fleet, Run
 
 PLAYBOOK = "playbooks/adopt_compose.yml"

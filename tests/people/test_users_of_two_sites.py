@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from conftest import ALICE, BOB, Installation, on
-from server import Person, Server
 
+from tests.testbed.people import Person, Server
 from tests.testbed.user import Fleet, Run
 
 CAROL = "carol@example.com"

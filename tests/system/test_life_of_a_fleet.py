@@ -328,18 +328,19 @@ def test_another_volume_than_the_running_one_is_refused(fleet: Fleet, variable: 
     assert run.changed == {"gpu1": 0}
 
 
-def test_another_version_keeps_a_copy_of_the_database(fleet: Fleet) -> None:
+def test_another_version_keeps_the_data_of_before(fleet: Fleet) -> None:
     ollama = fleet.execute("gpu1", "docker inspect --format '{{.Id}} {{.State.StartedAt}}' ollama")
     run = fleet.play("site.yml", "-e", "open_webui_version=0.12.5")
     assert run.code == 0, run.output
     assert run.changed["gpu2"] == 0
     assert fleet.execute("gpu1", "docker inspect --format '{{.Id}} {{.State.StartedAt}}' ollama") == ollama
-    copies = fleet.execute("gpu1", f"ls {DATA}/webui.db.before-0.12.5-*").splitlines()
-    assert len(copies) == 1
+    kept = f"ls -d {DATA}/.selfhosted-llm/before-0.12.4-* /var/backups/selfhosted-llm/open-webui/2*"
+    backup, snapshot = fleet.execute("gpu1", kept).split()
     query = (
         "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM user').fetchone()[0])"
     )
-    assert fleet.execute("gpu1", f'python3 -c "{query}" {copies[0]}').strip() == "6"
+    for database in (f"{snapshot}/webui.db", f"{backup}/data/webui.db"):
+        assert fleet.execute("gpu1", f'python3 -c "{query}" {database}').strip() == "6"
 
 
 def test_a_version_older_than_the_data_is_refused(fleet: Fleet) -> None:

@@ -37,6 +37,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     up = verbs.add_parser("up", help="start a fleet, or add what is missing to one that runs")
     up.add_argument("fleet", type=fleet_name)
     up.add_argument("--host", action="append", type=host, default=[], metavar="NAME=IMAGE", dest="hosts")
+    up.add_argument("--upgrades", action="store_true", help="also serve an older Open WebUI, and broken ones")
     down = verbs.add_parser("down", help="remove everything of a fleet")
     down.add_argument("fleet", type=fleet_name, nargs="?")
     down.add_argument("--all", action="store_true", help="every fleet")
@@ -59,7 +60,7 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.verb == "images":
         images.build(chosen.names or list(images.CATALOGUE))
     elif chosen.verb == "up":
-        fleet.up(chosen.fleet, dict(chosen.hosts), base.forced())
+        fleet.up(chosen.fleet, dict(chosen.hosts), base.forced(), chosen.upgrades)
 
 
 def main() -> int:

@@ -19,33 +19,48 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 OLLAMA = f"ollama/ollama:{images.OLLAMA_VERSION}"
 OPEN_WEBUI = f"open-webui/open-webui:v{images.OPEN_WEBUI_VERSION}"
 OPEN_WEBUI_NEXT = f"open-webui/open-webui:v{images.OPEN_WEBUI_NEXT}"
+OPEN_WEBUI_PREVIOUS = f"open-webui/open-webui:v{images.OPEN_WEBUI_PREVIOUS}"
 # What hosts pull, by where it comes from.
 SERVED = {
     "image": {OLLAMA: OLLAMA, OPEN_WEBUI: f"ghcr.io/{OPEN_WEBUI}"},
     "standin": {OLLAMA: images.OLLAMA, OPEN_WEBUI: images.OPEN_WEBUI},
 }
+PREVIOUS = {"image": f"ghcr.io/{OPEN_WEBUI_PREVIOUS}", "standin": images.CATALOGUE["open-webui-previous"].tag}
 
 
-def up(fleet: str, wanted: dict[str, str], forced: str | None) -> None:
-    """Start what is missing. What runs stays as it is."""
+def up(fleet: str, wanted: dict[str, str], forced: str | None, upgrades: bool = False) -> None:
+    """Start what is missing. What runs stays as it is.
+
+    :arg upgrades: also serve an older Open WebUI and the broken ones
+    """
     folder = STATE / fleet
     with only_one(CACHE / f"{fleet}.lock", f"changing the fleet {fleet}"):
         folder.mkdir(parents=True, exist_ok=True)
         source = _source(folder / "fleet.json", forced)
-        served = SERVED[source]
-        following = images.next_open_webui(served[OPEN_WEBUI])
+        served = dict(SERVED[source])
+        changed = {OPEN_WEBUI_NEXT: images.next_open_webui(served[OPEN_WEBUI])}
+        if upgrades:
+            served[OPEN_WEBUI_PREVIOUS] = PREVIOUS[source]
+            broken = images.broken_open_webui(served[OPEN_WEBUI])
+            changed.update({f"open-webui/open-webui:v{version}": image for version, image in broken.items()})
         names = ["registry", "model-registry", *(f"host:{image}" for image in wanted.values())]
         names += ["ollama-standin", "open-webui"] if source == "standin" else []
         # Only hosts with GPUs need the stub packages.
         gpus = any("-gpu" in image for image in {*wanted.values(), *hosts.images(fleet)})
         names += ["packages"] if gpus else []
-        images.make([*(images.CATALOGUE[name] for name in names), following])
+        if upgrades and source == "standin":
+            names += ["open-webui-previous"]
+        elif upgrades:
+            base.pull(PREVIOUS[source], insist=True)
+        images.make([*(images.CATALOGUE[name] for name in names), *changed.values()])
         hosts.make_key(folder)
         place = network.ensure(fleet)
         with step(f"Fleet {fleet}: starting"), concurrent.futures.ThreadPoolExecutor(1) as pool:
             address = registry.start(place)
             models = registry.start_models(place)
-            pushing = pool.submit(registry.push, place, {**served, OPEN_WEBUI_NEXT: following.tag})
+            pushing = pool.submit(
+                registry.push, place, {**served, **{name: image.tag for name, image in changed.items()}}
+            )
             nvidia = {"testbed_nvidia": registry.start_packages(place)} if gpus else {}
             running = hosts.start(place, wanted, folder)
             pushing.result()

@@ -23,6 +23,10 @@ INPUTS = "selfhosted-llm.inputs"
 OLLAMA_VERSION = "0.32.15"
 OPEN_WEBUI_VERSION = "0.12.4"
 OPEN_WEBUI_NEXT = "0.12.5"
+# Two migrations of the database lie between this version and OPEN_WEBUI_VERSION.
+OPEN_WEBUI_PREVIOUS = "0.12.0"
+# Versions that fail, and how; open-webui-next/Dockerfile has the words for each.
+OPEN_WEBUI_BROKEN = {"0.12.6": "start", "0.12.7": "migration", "0.12.8": "data"}
 # Of stub packages that are made for the kernel on which the hosts run.
 KERNEL = (f"KERNEL={os.uname().release}",)
 
@@ -48,13 +52,13 @@ def _gpu_host(name: str, parent: str) -> Image:
     return Image(tag, parent, "host-gpu", (HERE / "packages", recordings), KERNEL)
 
 
-def next_open_webui(parent: str) -> Image:
-    return Image(
-        f"selfhosted-llm/open-webui:v{OPEN_WEBUI_NEXT}",
-        parent,
-        "open-webui-next",
-        arguments=(f"VERSION={OPEN_WEBUI_VERSION}", f"NEXT={OPEN_WEBUI_NEXT}"),
-    )
+def next_open_webui(parent: str, version: str = OPEN_WEBUI_NEXT, fault: str = "none") -> Image:
+    values = (f"VERSION={OPEN_WEBUI_VERSION}", f"NEXT={version}", f"FAULT={fault}")
+    return Image(f"selfhosted-llm/open-webui:v{version}", parent, "open-webui-next", arguments=values)
+
+
+def broken_open_webui(parent: str) -> dict[str, Image]:
+    return {version: next_open_webui(parent, version, fault) for version, fault in OPEN_WEBUI_BROKEN.items()}
 
 
 OPEN_WEBUI = f"selfhosted-llm/open-webui:v{OPEN_WEBUI_VERSION}"
@@ -75,6 +79,12 @@ CATALOGUE = {
     "packages": Image("selfhosted-llm/packages:1", "debian:13", "packages", arguments=KERNEL),
     "browser": Image("selfhosted-llm/browser:1", "debian:13", "browser"),
     "open-webui-next": next_open_webui(OPEN_WEBUI),
+    "open-webui-previous": Image(
+        f"selfhosted-llm/open-webui:v{OPEN_WEBUI_PREVIOUS}",
+        OPEN_WEBUI,
+        "open-webui-previous",
+        finish=open_webui.install,
+    ),
 }
 
 

@@ -49,9 +49,11 @@ class Fleet:
         self._secrets = secrets
         # Arguments of every run from now on.
         self.extra: list[str] = []
+        # What the testbed's "up" gets beside the hosts.
+        self.options: list[str] = []
 
     def up(self, **hosts: str) -> None:
-        self._testbed("up", self.name, *(f"--host={name}={image}" for name, image in hosts.items()))
+        self._testbed("up", self.name, *self.options, *(f"--host={name}={image}" for name, image in hosts.items()))
         self.variables.touch(mode=0o600)
         self.variables.write_text(json.dumps(self._secrets))
 
@@ -73,17 +75,23 @@ class Fleet:
 
     def play(self, playbook: str, *arguments: str) -> Run:
         """Run a playbook as a user would."""
+        with self.started(playbook, *arguments) as process:
+            output = process.communicate()[0]
+        changed = {found[0]: int(found[1]) for found in RECAP.findall(output)}
+        return Run(process.returncode, output, changed)
+
+    def started(self, playbook: str, *arguments: str, **options: t.Any) -> subprocess.Popen[str]:
+        """A run of a playbook that goes on."""
         inventories = [argument for path in self.inventories for argument in ("-i", str(path))]
-        done = subprocess.run(
-            ["ansible-playbook", *inventories, "-e", f"@{self.variables}", *self.extra, playbook, *arguments],
+        secrets = ["-e", f"@{self.variables}"] if self._secrets else []
+        return subprocess.Popen(
+            ["ansible-playbook", *inventories, *secrets, *self.extra, playbook, *arguments],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
+            **options,
         )
-        changed = {found[0]: int(found[1]) for found in RECAP.findall(done.stdout)}
-        return Run(done.returncode, done.stdout, changed)
 
     def container(self, host: str) -> str:
         """The name of a host's container on this machine."""

@@ -2,19 +2,27 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waits on the host for a container. Arguments: its name, the longest time in seconds, and a URL or "health".
+"""Waits on the host for a container.
+
+Arguments: its name, seconds, how often it may restart, a URL or "health", and files that the container writes.
 
 A URL is waited for until it answers 200 with JSON; "health" until the engine knows whether the container is healthy.
+The seconds are those in which nothing happens: a new line in the log, or a change of a file, starts them anew.
 One quiet task instead of a loop that prints a failure for every try, and a container that has ended is noticed at once.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
+
+# However much happens, a server that is not ready after so many times these seconds will never be.
+MOST = 24
 
 
 def answers(url):
@@ -34,13 +42,22 @@ def state_of(name):
     return json.loads(done.stdout)[0]
 
 
+def signs_of_life(name, what, files):
+    logs = subprocess.run(["docker", "logs", "--tail", "20", name], capture_output=True, check=False)
+    # Some servers log that they were asked whether they are ready.
+    path = urllib.parse.urlsplit(what).path.encode()
+    lines = [line for line in (logs.stdout + logs.stderr).splitlines() if path not in line]
+    return lines, [os.stat(file).st_mtime_ns for file in files if os.path.exists(file)]
+
+
 def main():
-    name, seconds, what = sys.argv[1:]
-    deadline = time.monotonic() + float(seconds)
+    name, seconds, restarts, what, *files = sys.argv[1:]
+    latest = time.monotonic() + float(seconds) * MOST
+    seen, looked, deadline = None, 0.0, 0.0
     while True:
         found = state_of(name)
         state = found["State"]
-        if state["Status"] in ("exited", "dead", "created") or found["RestartCount"] > 2:
+        if state["Status"] in ("exited", "dead", "created") or found["RestartCount"] > int(restarts):
             sys.exit(
                 f"it is {state['Status']}, after {found['RestartCount']} restarts, last status {state['ExitCode']}"
             )
@@ -52,6 +69,11 @@ def main():
             problem = answers(what)
             if not problem:
                 return
+        if time.monotonic() > looked + 2:
+            looked = time.monotonic()
+            life = signs_of_life(name, what, files)
+            if life != seen:
+                seen, deadline = life, min(looked + float(seconds), latest)
         if time.monotonic() > deadline:
             sys.exit(f"nothing for {seconds} seconds: {problem}")
         time.sleep(0.3)

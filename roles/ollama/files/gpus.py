@@ -87,9 +87,23 @@ def look(container, gpus, host):
     }
 
 
+def usable(info):
+    return [gpu for gpu in info["pci"]["gpus"] if gpu["usable"]]
+
+
+def gone(info, container):
+    """GPUs that "all" were when the container was made, and that are not on the bus any more. The label tells."""
+    label = '{{index .Config.Labels "selfhosted.llm.gpus"}}'
+    status, words = ask("docker", "container", "inspect", "--format", label, container)
+    given, there = int("0" if status else words.strip() or "0"), len(usable(info))
+    if given <= there:
+        return []
+    return [f"the container {container} was given {given} GPUs, and only {there} can be used now (lspci -d 10de:)"]
+
+
 def lost(info, host):
     """GPUs that are in the host and do not answer, by its nvidia-smi -L. No new container brings them back."""
-    ours = [gpu for gpu in info["pci"]["gpus"] if gpu["usable"]]
+    ours = usable(info)
     silent = len(ours) - sum(":" not in name for name in listed(host))
     if silent <= 0 or not info["driver"]["loaded"]:
         return []
@@ -200,7 +214,8 @@ def evidence(container):
 
 def prove(wish, host):
     found = look(wish["container"], wish["gpus"], host)
-    problems = lost(wish["info"], host) + versions(wish["info"], wish["cdi"]) + found["problems"]
+    problems = gone(wish["info"], wish["container"]) + lost(wish["info"], host)
+    problems += versions(wish["info"], wish["cdi"]) + found["problems"]
     try:
         slow, notes = judge(generate(wish["url"]))
     except Refused as exc:

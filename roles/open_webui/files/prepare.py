@@ -2,16 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs in a short-lived container of the new image, on the data, without a network, before the service starts.
+"""Runs in a short-lived container of the new image, without a network, before the service starts.
 
-Copies the database of another version, and makes the primary admin where there is no account yet.
-Arguments: the wanted version, the data's version ("" when unknown), the e-mail of the automation account.
-Prints one JSON object: ``copy`` (path of the copy or null), ``admin`` (created, present, foreign or unchanged).
+    first WANTED EMAIL   on data that our program has not used yet: copies the database that is there, and makes the
+                         primary admin (the automation account) where there is no account
+    rehearse EMAIL       on a copy of the database: starts this version, which migrates it, and looks whether everything
+                         is still there. Signs that account in; "" for none
+
+Prints one JSON object: ``copy`` (path of the copy or null) and ``admin`` (created or foreign); or ``counts``.
 Exits with 1 and one line on stderr when the data must not be used with this image.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -29,7 +33,12 @@ import urllib.request
 DATA = pathlib.Path(os.environ.get("DATA_DIR", "/app/backend/data"))
 PASSWORD = pathlib.Path("/run/selfhosted-llm/automation_password")
 SERVER = "http://127.0.0.1:8080"
-START_SECONDS = 600
+LOG = DATA / "server.log"
+# Migrations may take their time; one that is under way writes to the log or to the database.
+SILENT_SECONDS = 300
+# What connects to other servers, which cannot be reached from here.
+OUTSIDE = ("REDIS_URL", "REDIS_SENTINEL_HOSTS", "WEBSOCKET_MANAGER", "WEBSOCKET_REDIS_URL", "VECTOR_DB")
+COUNTED = ("user", "chat", "file", "knowledge")
 
 
 def read_only(path):
@@ -88,28 +97,36 @@ def ask(path, body=None):
         return 0, {}
 
 
-def make_admin(email):
-    password = PASSWORD.read_text().strip()
-    environment = {
-        **os.environ,
-        "WEBUI_ADMIN_EMAIL": email,
-        "WEBUI_ADMIN_PASSWORD": password,
-        "WEBUI_ADMIN_NAME": "Automation",
-        "ENABLE_SIGNUP": "false",
-        # There is no network here; without this, libraries would try and wait.
-        "OFFLINE_MODE": "true",
-    }
-    server = subprocess.Popen(["bash", "start.sh"], env=environment, stdout=sys.stderr)
+def stamps():
+    return [path.stat().st_mtime_ns for path in sorted([LOG, *DATA.glob("webui.db*")])]
+
+
+def wait_until_ready(server):
+    seen, deadline = [], 0.0
+    while ask("/ready") != (200, {"status": True}):
+        if server.poll() is not None:
+            sys.exit(f"{end_of_log()}\nThe server ended with {server.returncode}.")
+        if stamps() != seen:
+            seen, deadline = stamps(), time.monotonic() + SILENT_SECONDS
+        elif time.monotonic() > deadline:
+            sys.exit(f"{end_of_log()}\nThe server was not ready, and wrote nothing for {SILENT_SECONDS} seconds.")
+        time.sleep(0.5)
+
+
+def end_of_log():
+    return "\n".join(LOG.read_text(errors="replace").splitlines()[-15:])
+
+
+@contextlib.contextmanager
+def served(environment):
+    inherited = {name: value for name, value in os.environ.items() if name not in OUTSIDE}
+    # There is no network here; when not told so, libraries would try and wait.
+    environment = {**inherited, "OFFLINE_MODE": "true", **environment}
+    with LOG.open("w") as log:
+        server = subprocess.Popen(["bash", "start.sh"], env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while ask("/ready") != (200, {"status": True}):
-            if server.poll() is not None:
-                sys.exit(f"the server ended with {server.returncode} while it was to make the primary admin")
-            if time.monotonic() > deadline:
-                sys.exit(f"the server was not ready within {START_SECONDS} seconds")
-            time.sleep(0.5)
-        status, answer = ask("/api/v1/auths/signin", {"email": email, "password": password})
-        return "created" if status == 200 and answer.get("role") == "admin" else "foreign"
+        wait_until_ready(server)
+        yield
     finally:
         server.send_signal(signal.SIGTERM)
         try:
@@ -118,17 +135,52 @@ def make_admin(email):
             server.kill()
 
 
-def main():
-    wanted, used, email = sys.argv[1:]
-    urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
+def sign_in(email):
+    return ask("/api/v1/auths/signin", {"email": email, "password": PASSWORD.read_text().strip()})
+
+
+def first(wanted, email):
     database = DATA / "webui.db"
     copy = None
     if database.exists():
         refuse_newer_schema(database)
-        if used != wanted:
-            copy = copy_database(database, wanted)
-    admin = "unchanged" if used else make_admin(email)
-    print(json.dumps({"copy": copy, "admin": admin}))
+        copy = copy_database(database, wanted)
+    account = {
+        "WEBUI_ADMIN_EMAIL": email,
+        "WEBUI_ADMIN_PASSWORD": PASSWORD.read_text().strip(),
+        "WEBUI_ADMIN_NAME": "Automation",
+        "ENABLE_SIGNUP": "false",
+    }
+    with served(account):
+        status, answer = sign_in(email)
+    LOG.unlink()
+    return {"copy": copy, "admin": "created" if status == 200 and answer.get("role") == "admin" else "foreign"}
+
+
+def counts(database):
+    with contextlib.closing(read_only(database)) as source:
+        return {table: source.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0] for table in COUNTED}
+
+
+def rehearse(email):
+    database = DATA / "webui.db"
+    refuse_newer_schema(database)
+    before = counts(database)
+    with served({}):
+        status, _ = sign_in(email) if email else (200, {})
+    after = counts(database)
+    lost = [f"{before[table] - after[table]} of {table}" for table in COUNTED if after[table] < before[table]]
+    if lost:
+        sys.exit(f"after the migration these rows are missing: {', '.join(lost)}")
+    if status != 200:
+        sys.exit(f"{end_of_log()}\nAfter the migration {email} cannot sign in: {status}.")
+    return {"counts": after}
+
+
+def main():
+    command, *rest = sys.argv[1:]
+    urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
+    print(json.dumps({"first": first, "rehearse": rehearse}[command](*rest)))
 
 
 main()

@@ -18,6 +18,7 @@ from unittest.mock import ANY
 
 import pytest
 import yaml
+from ansible.template import trust_as_template
 from jinja2 import StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
 
@@ -85,80 +86,99 @@ UNSOUND: list[t.Any] = [True, False, None, 0, -1, 1.5, "", "cuda", "2x", "0,1", 
 UNSOUND += [["0", 0], [FIRST, FIRST]]
 
 
-def evaluate(folder: Path, cases: list[dict[str, t.Any]]) -> list[t.Any]:
-    """What Ansible makes of the role's variables, for each of the cases in one run."""
-    result = {
-        "sound": "{{ __ollama_gpus_sound }}",
-        "indexes": "{{ __ollama_gpus_indexes }}",
-        "request": "{{ __ollama_device_request if __ollama_gpus else none }}",
-        "hidden": "{{ 'NVIDIA_VISIBLE_DEVICES' in __ollama_env }}",
-    }
-    inventory = {"all": {"hosts": {f"host{number}": case for number, case in enumerate(cases)}}}
-    copy_task = {"content": "{{ result | to_json }}", "dest": f"{folder}/{{{{ inventory_hostname }}}}", "mode": "0600"}
-    play = {
-        "hosts": "all",
-        "gather_facts": False,
-        "tasks": [
-            {"ansible.builtin.include_vars": str(ROLE / "vars/main.yml")},
-            {"ansible.builtin.copy": copy_task, "vars": {"result": result}},
-        ],
-    }
-    (folder / "play.yml").write_text(json.dumps([play]), encoding="utf-8")
-    (folder / "inventory.json").write_text(json.dumps(inventory), encoding="utf-8")
-    options = ["-i", "inventory.json", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "--forks", "4", *options, "play.yml"],
-        cwd=folder,
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return [json.loads((folder / f"host{number}").read_text(encoding="utf-8")) for number in range(len(cases))]
+WISHES = {**REQUESTS, **{json.dumps(wish): (wish, [NVIDIA] * 8, "28.5.2", None) for wish in UNSOUND}}
+WISHES["external"] = ("all", [NVIDIA], "28.5.2", None)
 
 
-@pytest.fixture(scope="module")
-def evaluated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, t.Any]:
-    defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
-    wishes = {**REQUESTS, **{json.dumps(wish): (wish, [NVIDIA] * 8, "28.5.2", None) for wish in UNSOUND}}
-    wishes["external"] = ("all", [NVIDIA], "28.5.2", None)
-    cases = [
-        {
-            **defaults,
+@pytest.fixture
+def evaluated(evaluate: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
+    """What the role makes of one of the wishes."""
+    expressions = {
+        "sound": "__ollama_gpus_sound",
+        "indexes": "__ollama_gpus_indexes",
+        "request": "__ollama_device_request if __ollama_gpus else none",
+        "label": "__ollama_gpus_label",
+        "hidden": "'NVIDIA_VISIBLE_DEVICES' in __ollama_env",
+    }
+
+    def evaluated(name: str, what: str) -> t.Any:
+        wish, there, version, _request = WISHES[name]
+        host = {
             "ollama_gpus": wish,
             "ollama_deploy": "external" if name == "external" else "container",
             "__nvidia_gpu_info": {"pci": {"gpus": there}, "stack": {"engine": version and {"version": version}}},
         }
-        for name, (wish, there, version, _request) in wishes.items()
-    ]
-    return dict(zip(wishes, evaluate(tmp_path_factory.mktemp("gpus"), cases)))
+        return evaluate("ollama", expressions[what], host)
+
+    return evaluated
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_request(evaluated: dict[str, t.Any], name: str) -> None:
-    assert evaluated[name]["sound"] is True
-    assert evaluated[name]["request"] == REQUESTS[name][3]
+def test_request(evaluated: t.Callable[..., t.Any], name: str) -> None:
+    assert evaluated(name, "sound") is True
+    assert evaluated(name, "request") == REQUESTS[name][3]
 
 
 @pytest.mark.parametrize("wish", UNSOUND, ids=json.dumps)
-def test_what_is_no_wish(evaluated: dict[str, t.Any], wish: t.Any) -> None:
-    assert evaluated[json.dumps(wish)]["sound"] is False
-    assert evaluated[json.dumps(wish)]["request"] is None
+def test_what_is_no_wish(evaluated: t.Callable[..., t.Any], wish: t.Any) -> None:
+    assert evaluated(json.dumps(wish), "sound") is False
+    assert evaluated(json.dumps(wish), "request") is None
 
 
-def test_a_server_of_others_gets_none(evaluated: dict[str, t.Any]) -> None:
-    assert evaluated["external"]["request"] is None
+def test_a_server_of_others_gets_none(evaluated: t.Callable[..., t.Any]) -> None:
+    assert evaluated("external", "request") is None
 
 
-def test_indexes_are_known_before_the_driver(evaluated: dict[str, t.Any]) -> None:
-    assert evaluated["list"]["indexes"] == [1, 0]
-    assert evaluated["number"]["indexes"] == [0, 1]
-    assert evaluated["all"]["indexes"] == []
+def test_indexes_are_known_before_the_driver(evaluated: t.Callable[..., t.Any]) -> None:
+    assert evaluated("list", "indexes") == [1, 0]
+    assert evaluated("number", "indexes") == [0, 1]
+    assert evaluated("all", "indexes") == []
 
 
-def test_none_holds_where_the_runtime_would_go_by_the_image(evaluated: dict[str, t.Any]) -> None:
+def test_none_holds_where_the_runtime_would_go_by_the_image(evaluated: t.Callable[..., t.Any]) -> None:
     """The environment of all others stays as it was, so that no container is made anew by an upgrade."""
-    assert [name for name in REQUESTS if evaluated[name]["hidden"]] == ["none"]
+    assert [name for name in REQUESTS if evaluated(name, "hidden")] == ["none"]
+
+
+# What is asked for, the GPUs on the bus, what the container has by its label and its requests, other variables, and
+# whether the role refuses to go on.
+GONE: dict[str, tuple[t.Any, int, dict[str, t.Any], dict[str, t.Any], bool]] = {
+    "as before": ("auto", 8, {"gpus": "8", "devices": [cdi("all")]}, {}, False),
+    "one gone": ("auto", 7, {"gpus": "8", "devices": [cdi("all")]}, {}, True),
+    "one gone of all": ("all", 7, {"gpus": "8", "devices": [cdi("all")]}, {}, True),
+    "one gone, and known": (7, 7, {"gpus": "8", "devices": [cdi("all")]}, {}, False),
+    "one gone, and listed": (["0"], 7, {"gpus": "8", "devices": [cdi("all")]}, {}, False),
+    "one more": ("auto", 9, {"gpus": "8", "devices": [cdi("all")]}, {}, False),
+    "all gone": ("auto", 0, {"gpus": "", "devices": [cdi("0", "1")]}, {}, True),
+    "all gone, and known": ("none", 0, {"gpus": "8", "devices": [cdi("all")]}, {}, False),
+    "the first two before": ("auto", 1, {"gpus": "", "devices": [cdi("0", "1")]}, {}, False),
+    "never any": ("auto", 0, {"gpus": "", "devices": None}, {}, False),
+    "the CPU is good enough": ("auto", 7, {"gpus": "8", "devices": [cdi("all")]}, {"ollama_allow_cpu": True}, False),
+    "somebody else's server": ("auto", 0, {}, {"ollama_deploy": "external", "__container_exists": False}, False),
+    "no container yet": ("auto", 8, {}, {"__container_exists": False}, False),
+}
+
+
+@pytest.mark.parametrize("name", GONE)
+def test_gpus_that_are_gone(evaluate: t.Callable[..., t.Any], name: str) -> None:
+    wish, there, container, more, refused = GONE[name]
+    host = {
+        "ollama_gpus": wish,
+        "__nvidia_gpu_info": {"pci": {"gpus": [NVIDIA] * there + [AMD]}},
+        "__container_exists": True,
+        "__container": container,
+        **more,
+    }
+    assert evaluate("ollama", "__ollama_gpus_gone", host) is refused
+
+
+def test_only_all_have_a_number_to_remember(evaluated: t.Callable[..., t.Any]) -> None:
+    """A number or a list says itself what there has to be."""
+    labels = {name: evaluated(name, "label") for name in REQUESTS}
+    assert {name for name, label in labels.items() if label} == {
+        name for name, (_wish, _there, _version, request) in REQUESTS.items() if request in (cdi("all"), legacy(-1))
+    }
+    assert labels["auto with two vendors'"] == {"selfhosted.llm.gpus": "1"}
 
 
 # -- what the container sees
@@ -218,8 +238,12 @@ class Host:
         self.host = TWO
         self.inside = TWO
         self.log = ""
+        # What the label says of how many GPUs "all" were.
+        self.given = "2"
 
     def ask(self, *command: str) -> tuple[int, str]:
+        if command[:4] == ("docker", "container", "inspect", "--format"):
+            return (0, f"{self.given}\n") if self.container else (1, "Error: No such container: ollama")
         if command[:3] == ("docker", "container", "inspect"):
             return (0, json.dumps([self.container])) if self.container else (1, "Error: No such container: ollama")
         answers = {
@@ -328,6 +352,20 @@ def test_gpus_of_others_are_not_counted(info: dict[str, t.Any]) -> None:
 
 def test_parts_of_a_gpu_are_no_gpus(info: dict[str, t.Any]) -> None:
     assert gpus.lost(info, MIG)[0].startswith("1 of 2 GPUs do not answer")
+
+
+@pytest.mark.parametrize(("given", "there"), [("", 2), ("2", 2), ("1", 2), ("3", 2), ("2", 0)])
+def test_a_gpu_that_is_not_on_the_bus_any_more(host: Host, info: dict[str, t.Any], given: str, there: int) -> None:
+    host.given = given
+    info["pci"]["gpus"][there:] = [{**HIDDEN, "address": "0000:0f:00.0"}]
+    words = f"the container ollama was given {given} GPUs, and only {there} can be used now (lspci -d 10de:)"
+    assert gpus.gone(info, "ollama") == ([words] if int(given or 0) > there else [])
+
+
+def test_no_container_was_given_any(host: Host, info: dict[str, t.Any]) -> None:
+    host.container = {}
+    info["pci"]["gpus"] = []
+    assert gpus.gone(info, "ollama") == []
 
 
 @pytest.mark.parametrize("case", ["handle_gpu_is_lost_second_of_2", "handle_gpu_is_lost_first_of_2"])
@@ -518,6 +556,17 @@ def test_a_large_host_leaves_room_on_the_command_line(info: dict[str, t.Any]) ->
     info["driver"]["kernels"][0]["files"] = [much]
     info["stack"]["cdi"]["specs"] = [much]
     assert much not in json.dumps(handed_over(info))
+
+
+@pytest.mark.parametrize("recreate", [True, False])
+def test_the_failure_reads_as_sentences(evaluate: t.Callable[..., t.Any], recreate: bool) -> None:
+    _task, prove = yaml.safe_load((ROLE / "tasks/verify_gpus.yml").read_text(encoding="utf-8"))
+    message = trust_as_template(prove["ansible.builtin.assert"]["fail_msg"])
+    said = {"problems": ["it does not"], "recreate": recreate}
+    found: str = evaluate("ollama", "message", {"message": message, "__ollama_gpus_found": said})
+    assert "  " not in found
+    assert ("should: it does not. Run site.yml, which makes the container anew. Where" in found) is recreate
+    assert ("should: it does not. Where" in found) is not recreate
 
 
 def proof(server: t.Any, info: dict[str, t.Any]) -> dict[str, t.Any]:

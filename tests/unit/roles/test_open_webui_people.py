@@ -7,15 +7,12 @@
 from __future__ import annotations
 
 import base64
-import json
-import subprocess
-import sys
 import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.template import trust_as_template
 
-ROLE = Path(__file__).resolve().parents[3] / "roles/open_webui"
 SECRETS = ("session_key", "automation_password", "probe_password")
 
 
@@ -24,37 +21,13 @@ def secret_file(name: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def evaluated(tmp_path: Path) -> t.Callable[..., t.Any]:
+def evaluated(evaluate: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
     """The value of a variable of the role: ``evaluated(name, **variables)``."""
-
-    def evaluate(name: str, **variables: t.Any) -> t.Any:
-        settings = {
-            "__open_webui_secret_files": {"results": [secret_file(secret) for secret in SECRETS]},
-            "open_webui_users_password_directory": "/srv/first passwords",
-            **variables,
-        }
-        folder = "defaults/main.yml", "vars/main/service.yml", "vars/main/people.yml"
-        copy = {"content": "{{ result | to_json }}", "dest": str(tmp_path / "result"), "mode": "0600"}
-        play = {
-            "hosts": "localhost",
-            "gather_facts": False,
-            "vars_files": [str(ROLE / path) for path in folder],
-            "tasks": [{"ansible.builtin.copy": copy, "vars": {"result": f"{{{{ {name} }}}}"}}],
-        }
-        (tmp_path / "play.yml").write_text(json.dumps([play]), encoding="utf-8")
-        (tmp_path / "variables.json").write_text(json.dumps(settings), encoding="utf-8")
-        options = ["-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
-        done = subprocess.run(
-            [sys.executable, "-m", "ansible", "playbook", *options, "-e", "@variables.json", "play.yml"],
-            cwd=tmp_path,
-            text=True,
-            capture_output=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads((tmp_path / "result").read_text(encoding="utf-8"))
-
-    return evaluate
+    settings = {
+        "__open_webui_secret_files": {"results": [secret_file(secret) for secret in SECRETS]},
+        "open_webui_users_password_directory": "/srv/first passwords",
+    }
+    return lambda name, **variables: evaluate("open_webui", name, {**settings, **variables})
 
 
 def test_an_admin_without_a_name_keeps_its_own(evaluated: t.Any) -> None:
@@ -97,7 +70,7 @@ def test_entries_that_make_no_sense(evaluated: t.Any, entry: t.Any, problem: str
     assert found.startswith(problem)
 
 
-def test_a_file_for_whoever_has_no_password(evaluated: t.Any) -> None:
+def test_a_file_for_whoever_has_no_password(evaluated: t.Any, tmp_path: Path) -> None:
     names = {
         "kim@example.com": "kim@example.com",
         "müller+a@example.com": "müller+a@example.com",
@@ -119,7 +92,8 @@ def test_a_file_for_whoever_has_no_password(evaluated: t.Any) -> None:
     accounts = evaluated(
         "__open_webui_accounts",
         open_webui_users=["o'neil=a@example.com"],
-        open_webui_users_password_directory="{{ playbook_dir }}/first passwords",
+        open_webui_users_password_directory=trust_as_template("{{ playbook_dir }}/first passwords"),
+        playbook_dir=str(tmp_path),
         __open_webui_compared={**compared, "users": [{"email": "o'neil=a@example.com", "action": "created"}]},
     )
     assert len(accounts[-1]["password"]) == 20

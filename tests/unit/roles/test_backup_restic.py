@@ -1,0 +1,179 @@
+# Copyright (c) 2026, selfhosted.llm contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Backups to a repository, with the real restic where it is installed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from backup_service import Service
+
+PASSWORD = "the password of the repository"
+KEY = "the key of the cloud"
+needs_restic = pytest.mark.skipif(not shutil.which("restic"), reason="restic is not installed")
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    service = Service(tmp_path)
+    (tmp_path / "password").write_text(PASSWORD)
+    (tmp_path / "keys.json").write_text(
+        json.dumps({"AWS_SECRET_ACCESS_KEY": KEY, "RESTIC_CACHE_DIR": str(tmp_path / "cache")})
+    )
+    service.settings["keep"] = {"last": 2}
+    service.settings["restic"] = {
+        "repository": str(tmp_path / "repository"),
+        "password_file": str(tmp_path / "password"),
+        "environment_file": str(tmp_path / "keys.json"),
+        "check": "100%",
+    }
+    service.chat("hello")
+    service.upload("a.txt", b"text")
+    return service
+
+
+@pytest.mark.thorough
+@needs_restic
+def test_a_backup_goes_there_and_comes_back(service: Service) -> None:
+    service.upload("fresh.txt", b"just now", age=0)
+    first = service.take().answer
+    assert first["path"] is None
+    service.upload("later.txt", b"later")
+    second = service.take().answer
+    assert not (service.data / ".selfhosted-llm").exists()
+    listed = service.run("list", service.config()).answer["backups"]
+    assert [backup["id"] for backup in listed] == [first["id"], second["id"]]
+    assert listed[0]["program"]["version"] == "0.12.4"
+    assert listed[0]["schema"] == ["c0ffee"]
+    assert listed[1]["size"] == second["size"]
+    status = service.run("status", service.config()).answer
+    assert status["last"]["id"] == second["id"]
+    for name, uploads in ((first["id"], {"a.txt", "fresh.txt"}), ("latest", {"a.txt", "fresh.txt", "later.txt"})):
+        target = service.root / f"back-{name}"
+        service.run("bring", service.config(), name, target)
+        assert {path.name for path in (target / "data/uploads").iterdir()} == uploads
+        assert service.chats(target / "data/webui.db") == {"hello"}
+    # The third one is one too many for the first.
+    assert service.take().answer["removed"] == [first["id"]]
+
+
+@pytest.mark.thorough
+@needs_restic
+def test_a_borrowed_file_is_never_written_to(service: Service) -> None:
+    before = (service.data / "uploads/a.txt").stat()
+    service.take()
+    after = (service.data / "uploads/a.txt").stat()
+    assert (after.st_nlink, after.st_mode, after.st_mtime_ns) == (1, before.st_mode, before.st_mtime_ns)
+
+
+@pytest.mark.thorough
+@needs_restic
+def test_snapshots_of_others_do_not_count(service: Service) -> None:
+    mine = service.take().answer["id"]
+    service.settings["host"] = "web2"
+    other = service.take().answer["id"]
+    assert [backup["id"] for backup in service.run("list", service.config()).answer["backups"]] == [other]
+    service.settings["host"] = "web1"
+    assert [backup["id"] for backup in service.run("list", service.config()).answer["backups"]] == [mine]
+
+
+@pytest.mark.thorough
+@needs_restic
+def test_a_wrong_password_is_said_and_makes_no_repository(service: Service) -> None:
+    service.take()
+    (service.root / "password").write_text("another")
+    said = service.take(fails=True).said
+    assert "wrong password" in said
+    assert not (service.data / ".selfhosted-llm").exists()
+
+
+@pytest.mark.thorough
+@needs_restic
+def test_a_damaged_repository_fails_before_anything_is_removed(service: Service) -> None:
+    service.settings["keep"] = {"last": 1}
+    first = service.take().answer["id"]
+    packs = [path for path in (service.root / "repository/data").rglob("*") if path.is_file()]
+    pack = max(packs, key=lambda path: path.stat().st_size)
+    pack.chmod(0o600)
+    content = bytearray(pack.read_bytes())
+    content[10] ^= 255
+    pack.write_bytes(content)
+    said = service.take(fails=True).said
+    assert "The check in the repository" in said
+    assert first in service.run("list", service.config()).answer["backups"][0]["id"]
+
+
+@pytest.mark.thorough
+@needs_restic
+def test_what_a_killed_run_left_goes(service: Service) -> None:
+    stage = service.data / ".selfhosted-llm/backup/data/uploads"
+    stage.mkdir(parents=True)
+    (stage / "old.txt").touch()
+    (service.data / ".selfhosted-llm/upgrade.json").touch()
+    service.take()
+    assert [path.name for path in (service.data / ".selfhosted-llm").iterdir()] == ["upgrade.json"]
+    service.run("bring", service.config(), "latest", service.root / "back")
+    assert not (service.root / "back/data/uploads/old.txt").exists()
+
+
+RESTIC = """#!/bin/sh
+here=$(dirname "$0")
+echo "$*" >> "$here/restic.log"
+env >> "$here/restic.env"
+case "$1" in
+  backup) echo "Fatal: unable to save snapshot: node is gone" >&2; exit 3;;
+  snapshots) echo '[]';;
+esac
+"""
+
+
+def test_secrets_reach_it_by_its_environment_only(service: Service) -> None:
+    service.program("restic", RESTIC)
+    service.settings["restic"]["repository"] = "rest:https://user:pass@backup.example.com/"
+    run = service.take(fails=True)
+    commands = (service.programs / "restic.log").read_text()
+    assert "backup --json --host web1 --tag selfhosted-llm --tag open-webui" in commands
+    environment = (service.programs / "restic.env").read_text()
+    assert f"AWS_SECRET_ACCESS_KEY={KEY}" in environment
+    assert "RESTIC_REPOSITORY=rest:https://user:pass@backup.example.com/" in environment
+    for secret in (PASSWORD, KEY, "user:pass"):
+        assert secret not in commands
+        assert secret not in run.said
+    assert "A backup in the repository rest:https://backup.example.com/ failed" in run.said
+    assert "node is gone" in run.said
+
+
+def test_a_host_without_restic_is_told_so(service: Service) -> None:
+    said = service.take(fails=True, env={"PATH": str(service.programs)}).said
+    assert "need the program restic" in said
+
+
+@pytest.mark.thorough
+def test_a_locked_repository_is_waited_for(service: Service) -> None:
+    service.program(
+        "restic",
+        '#!/bin/sh\nhere=$(dirname "$0")\n[ "$1" = snapshots ] || exit 0\n[ -e "$here/free" ] && echo "[]" && exit 0\n'
+        'echo "repo already locked, waiting up to 0s for the lock" >&2\nexit 11\n',
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(service.command("list", service.config()), env=service.environment(), **pipes)
+    assert process.stderr
+    assert "is locked by another run: trying again" in process.stderr.readline()
+    (service.programs / "free").touch()
+    assert json.loads(process.communicate(timeout=60)[0]) == {"backups": []}
+
+
+def test_a_stage_that_leads_elsewhere_is_refused(service: Service) -> None:
+    """The service's container writes to the data directory, and the program is root."""
+    service.program("restic", "#!/bin/sh\nexit 0\n")
+    outside = service.root / "outside"
+    (outside / "backup").mkdir(parents=True)
+    (service.data / ".selfhosted-llm").symlink_to(outside)
+    assert "is a symbolic link" in service.take(fails=True).said
+    assert (outside / "backup").exists()
