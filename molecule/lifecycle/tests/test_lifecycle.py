@@ -101,7 +101,7 @@ def test_a_backup_of_a_newer_version_is_refused(second: Fleet) -> None:
 def test_one_accounts_chats_come_out_of_a_backup(second: Fleet, service: Service, tmp_path: Path) -> None:
     out = tmp_path / "kim.json"
     account = ["-e", f"restore_account={KIM.email}", "-e", f"restore_account_file={out}"]
-    succeeded(second.play("playbooks/restore.yml", "-e", "restore_host=first", *account))
+    succeeded(second.play("playbooks/restore_account.yml", "-e", "restore_host=first", *account))
     assert out.stat().st_mode & 0o777 == 0o600
     backup = backups("first")[-1]
     wanted = [note for note in service.writer.notes if (note.email, note.kind) == (KIM.email, "chat")]

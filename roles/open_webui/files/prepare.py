@@ -167,7 +167,7 @@ def rehearse(email):
     refuse_newer_schema(database)
     before = counts(database)
     with served({}):
-        status, _ = sign_in(email) if email else (200, {})
+        status, _answer = sign_in(email) if email else (200, {})
     after = counts(database)
     lost = [f"{before[table] - after[table]} of {table}" for table in COUNTED if after[table] < before[table]]
     if lost:

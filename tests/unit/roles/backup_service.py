@@ -138,15 +138,17 @@ class Service:
         path = self.data / "uploads" / name
         path.write_bytes(content)
         os.utime(path, (time.time() - age,) * 2)
-        with contextlib.closing(sqlite3.connect(self.database)) as database, database:
+        with contextlib.closing(sqlite3.connect(self.database)) as database:
             row = (name, f"/app/backend/data/uploads/{name}")
             database.execute("INSERT OR REPLACE INTO file VALUES (?, ?)", row)
+            database.commit()
         return path
 
     def chat(self, name: str, owner: str = "1") -> None:
-        with contextlib.closing(sqlite3.connect(self.database)) as database, database:
+        with contextlib.closing(sqlite3.connect(self.database)) as database:
             chat = json.dumps({"history": {"messages": {"m": {"id": "m", "role": "user", "content": f"{name}?"}}}})
             database.execute("INSERT INTO chat VALUES (?, ?, ?, ?, '{}', 0, 1)", (name, owner, name, chat))
+            database.commit()
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, "PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}"}
@@ -160,7 +162,7 @@ class Service:
         if options.keys() <= {"env", "cwd", "umask"}:
             done = self._copied([*map(str, arguments)], **options)
         else:
-            done = subprocess.run(self.command(*arguments), capture_output=True, text=True, **options)
+            done = subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False, **options)
         assert (done.returncode != 0) is fails, (done.returncode, done.stdout, done.stderr)
         assert not fails or (done.returncode == 1 and "Traceback" not in done.stderr), done.stderr
         return Run(done.returncode, {} if fails else json.loads(done.stdout), done.stderr)

@@ -43,7 +43,7 @@ def service(tmp_path: Path) -> Service:
 def prepared(service: Service, preparation: str, *arguments: t.Any) -> subprocess.CompletedProcess[str]:
     script = PREPARED.format(preparation)
     command = [sys.executable, "-c", script, str(PROGRAM), "take", service.config(), *map(str, arguments)]
-    return subprocess.run(command, env=service.environment(), capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env=service.environment(), capture_output=True, text=True, check=False, timeout=60)
 
 
 def to_the_future(service: Service) -> None:
@@ -56,9 +56,18 @@ def test_a_backup_of_the_future_would_hide_new_ones(service: Service) -> None:
     service.take()
     to_the_future(service)
     said = service.take(fails=True).said
-    assert f"{service.store / FUTURE} is " in said
+    assert f"The backup {FUTURE} in {service.store} is " in said
     assert "clock is wrong" in said
     assert service.ids() == [FUTURE]
+
+
+def test_a_snapshot_of_the_future_would_hide_new_ones(service: Service) -> None:
+    to_repository(service)
+    (service.programs / "snapshots").write_text(json.dumps([{"id": "1", "tags": [f"id={FUTURE}"]}]))
+    service.program("restic", RESTIC.replace("snapshots|forget) echo '[]'", 'snapshots) cat "$here/snapshots"'))
+    said = service.take(fails=True).said
+    assert f"The backup {FUTURE} in /repository is " in said
+    assert not (service.programs / "saved").exists()
 
 
 def test_a_new_one_stays_on_the_controller_whatever_the_clock_was(service: Service) -> None:
@@ -90,6 +99,56 @@ def test_a_directory_that_cannot_be_read_is_not_an_empty_one(service: Service) -
     assert service.ids() == []
 
 
+def test_a_directory_that_is_exchanged_while_it_is_read_brings_nothing_from_elsewhere(service: Service) -> None:
+    """The service's container writes to the data directory, and the program is root."""
+    secret, folder = service.root / "secret", service.data / "uploads/sub"
+    for place in (secret, folder):
+        place.mkdir()
+        (place / "key").write_text(place.name)
+    done = prepared(
+        service,
+        f"import os\nsecret, folder = {str(secret)!r}, {str(folder)!r}\n"
+        "def hook(event, details):\n"
+        "    if event == 'open' and str(details[0]).endswith('key') and not os.path.islink(folder):\n"
+        "        os.rename(folder, folder + '.old')\n"
+        "        os.symlink(secret, folder)\n"
+        "sys.addaudithook(hook)",
+    )
+    assert done.returncode == 0, done.stderr
+    assert folder.is_symlink()
+    assert (service.latest() / "data/uploads/sub/key").read_text() == "sub"
+
+
+def damage(path: Path) -> None:
+    facts = path.stat()
+    path.write_bytes(b"?" * facts.st_size)
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+
+
+def test_damage_that_shows_only_when_a_file_is_read_does_not_go_on_into_new_backups(service: Service) -> None:
+    service.take()
+    copy = service.set_back() / "data/uploads/a.txt"
+    damage(copy)
+    done = prepared(service, "import tree\ntree.DAYS = 1")
+    (warning,) = json.loads(done.stdout)["warnings"]
+    assert f"{copy} is damaged" in warning
+    assert (service.latest() / "data/uploads/a.txt").read_bytes() == b"text"
+    assert service.run("verify", service.latest()).answer["files"] == len(service.manifest()["files"])
+
+
+def test_a_part_of_the_files_is_read_each_day(service: Service) -> None:
+    uploads = service.data / "uploads"
+    for number in range(150):
+        (uploads / str(number)).write_text(str(number))
+        os.utime(uploads / str(number), (1, 1))
+    service.take()
+    for copy in (service.set_back() / "data/uploads").iterdir():
+        damage(copy)
+    warnings = [line for line in service.take().answer["warnings"] if "is damaged" in line]
+    # On each of 30 days five, if their digests were spread evenly.
+    assert 2 <= len(warnings) <= 12
+
+
 def test_an_engine_that_hangs_holds_up_no_backup(service: Service) -> None:
     (service.data / "vector_db").mkdir()
     (service.data / "vector_db/chroma.sqlite3").touch()
@@ -106,7 +165,9 @@ def test_the_proof_ends_itself(tmp_path: Path) -> None:
     (tmp_path / "chromadb.py").write_text("import time\ntime.sleep(50)\n")
     script = (PROGRAM / "proof.py").read_text().replace("LIMIT_SECONDS = 3600", "LIMIT_SECONDS = 1")
     command = [sys.executable, "-c", script, "/from", "/to"]
-    done = subprocess.run(command, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        command, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=30
+    )
     assert done.returncode == 1
     assert "Timeout" in done.stderr
 
@@ -202,7 +263,7 @@ def old_disk(service: Service) -> t.Iterator[None]:
     """The directory of backups is a file system of 4 MiB that can only be read after the first backup."""
     service.directory.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(service.directory)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode:
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("mounting a file system needs root")
     try:
         service.take()
@@ -244,5 +305,5 @@ def test_a_repository_that_does_not_answer_holds_up_no_look(tmp_path: Path) -> N
     program.write_text("import time\ntime.sleep(50)\n")
     look.write_text((PROGRAM.parent / "look.py").read_text().replace('"60"', '"1"'))
     command = [sys.executable, str(look), str(tmp_path), str(program)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert "did not answer within 1 seconds" in json.loads(done.stdout)["chat"]["problem"]

@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
+import typing as t
 from pathlib import Path
 
 import pytest
-from backup_service import Service
+from backup_service import PROGRAM, Service
 
 PASSWORD = "the password of the repository"
 KEY = "the key of the cloud"
@@ -46,7 +49,7 @@ def test_a_backup_goes_there_and_comes_back(service: Service) -> None:
     assert first["path"] is None
     service.upload("later.txt", b"later")
     second = service.take().answer
-    assert not (service.data / ".selfhosted-llm").exists()
+    assert not (service.root / ".data-backup").exists()
     listed = service.run("list", service.config()).answer["backups"]
     assert [backup["id"] for backup in listed] == [first["id"], second["id"]]
     assert listed[0]["program"]["version"] == "0.12.4"
@@ -90,7 +93,7 @@ def test_a_wrong_password_is_said_and_makes_no_repository(service: Service) -> N
     (service.root / "password").write_text("another")
     said = service.take(fails=True).said
     assert "wrong password" in said
-    assert not (service.data / ".selfhosted-llm").exists()
+    assert not (service.root / ".data-backup").exists()
 
 
 @pytest.mark.thorough
@@ -112,12 +115,11 @@ def test_a_damaged_repository_fails_before_anything_is_removed(service: Service)
 @pytest.mark.thorough
 @needs_restic
 def test_what_a_killed_run_left_goes(service: Service) -> None:
-    stage = service.data / ".selfhosted-llm/backup/data/uploads"
-    stage.mkdir(parents=True)
-    (stage / "old.txt").touch()
-    (service.data / ".selfhosted-llm/upgrade.json").touch()
+    stage = service.root / ".data-backup"
+    (stage / "data/uploads").mkdir(parents=True)
+    (stage / "data/uploads/old.txt").touch()
     service.take()
-    assert [path.name for path in (service.data / ".selfhosted-llm").iterdir()] == ["upgrade.json"]
+    assert not stage.exists()
     service.run("bring", service.config(), "latest", service.root / "back")
     assert not (service.root / "back/data/uploads/old.txt").exists()
 
@@ -169,9 +171,42 @@ def test_a_locked_repository_is_waited_for(service: Service) -> None:
     assert json.loads(process.communicate(timeout=60)[0]) == {"backups": []}
 
 
+@pytest.mark.parametrize(("kind", "data"), [("open_webui", "data"), ("ollama", "data/models")])
+def test_what_is_sent_lies_where_the_container_sees_nothing(service: Service, kind: str, data: str) -> None:
+    """The service's container writes to the volume, and the program is root."""
+    script = "import pathlib, sys\nsys.path.insert(0, sys.argv[1])\nimport take\nprint(take._stage({}, None))"
+    (service.root / data).mkdir(exist_ok=True)
+    config = {"service": kind, "data": str(service.root / data)}
+    command = [sys.executable, "-c", script.format(config), str(PROGRAM)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(service.root / ".data-backup")
+
+
+def test_the_uploads_are_sent_without_a_copy(service: Service) -> None:
+    there = 'backup) pwd > "$here/stage"; stat --format %h data/uploads/a.txt >> "$here/stage"; '
+    service.program("restic", RESTIC.replace("backup) ", there))
+    service.take(fails=True)
+    stage, links = (service.programs / "stage").read_text().split()
+    assert stage == str(service.root / ".data-backup")
+    assert links == "2"
+    assert not Path(stage).exists()
+
+
+@pytest.fixture
+def disk_of_its_own(service: Service) -> t.Iterator[None]:
+    """The volume is a file system, beside which there is nothing that a hard link reaches."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(service.data)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("mounting a file system needs root")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(service.data)], check=True)
+
+
+@pytest.mark.usefixtures("disk_of_its_own")
 def test_a_stage_that_leads_elsewhere_is_refused(service: Service) -> None:
-    """The service's container writes to the data directory, and the program is root."""
-    service.program("restic", "#!/bin/sh\nexit 0\n")
+    service.program("restic", RESTIC)
     outside = service.root / "outside"
     (outside / "backup").mkdir(parents=True)
     (service.data / ".selfhosted-llm").symlink_to(outside)

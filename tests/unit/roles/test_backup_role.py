@@ -78,6 +78,7 @@ def test_what_makes_sense_is_accepted(evaluated: Evaluated, variables: dict[str,
 @pytest.mark.parametrize(
     ("variables", "refused"),
     [
+        ({"backup_name": "backup"}, "open_webui_name"),
         ({"backup_directory": "backups"}, "backup_directory"),
         ({"backup_directory": "~/backups"}, "backup_directory"),
         ({"backup_directory": "/"}, "backup_directory"),

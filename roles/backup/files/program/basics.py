@@ -37,7 +37,7 @@ def run(command: list[str], task: str, **options: t.Any) -> str:
     :arg task: what it is to do, for the message when it does not
     """
     try:
-        done = subprocess.run(command, capture_output=True, **options)
+        done = subprocess.run(command, capture_output=True, check=False, **options)
     except FileNotFoundError as exc:
         raise Failed(f"{task} needs the program {command[0]}, which is not on this host: install it.") from exc
     except subprocess.TimeoutExpired as exc:

@@ -87,6 +87,7 @@ def _give_back(tree: Path, manifest: Manifest) -> None:
         path = tree / entry["path"]
         if os.geteuid() == 0:
             os.chown(path, entry["uid"], entry["gid"])
-        os.chmod(path, entry["mode"])
+        # No program of a service takes on the rights of its owner.
+        os.chmod(path, entry["mode"] & 0o777)
         if "mtime_ns" in entry:
             os.utime(path, ns=(entry["mtime_ns"], entry["mtime_ns"]))

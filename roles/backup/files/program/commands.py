@@ -26,6 +26,8 @@ from restic import Repository
 from store import Store
 
 Answer = dict[str, t.Any]
+# What a backup that comes from another host says of itself, and has to be what was asked for.
+EXPECTED = ("id", "host", "name")
 
 
 def take_one(arguments: argparse.Namespace) -> Answer:
@@ -116,6 +118,10 @@ def pack(arguments: argparse.Namespace) -> Answer:
 def unpack(arguments: argparse.Namespace) -> Answer:
     store, keep = Store(arguments.directory), configs.rules(json.loads(arguments.keep))
     with store.locked(), transport.opened(arguments.file) as (manifest, archive):
+        for key in EXPECTED:
+            wanted = getattr(arguments, key)
+            if wanted not in (None, manifest[key]):
+                raise Failed(f"{arguments.file} holds a backup whose {key} is {manifest[key]!r}, and not {wanted!r}.")
         store.clear()
         changed = manifest["id"] not in store.ids()
         facts = {"new_bytes": 0, "linked": 0}
@@ -176,7 +182,10 @@ def arguments_of(words: list[str]) -> argparse.Namespace:
     command("account", account, "tree", "email", "out")
     command("have", have, "directory", "out")
     command("pack", pack, "directory", "id", "out").add_argument("--have", type=Path, help="digests that are there")
-    command("unpack", unpack, "file", "directory").add_argument("--keep", default="{}", help="how many stay, as JSON")
+    unpacking = command("unpack", unpack, "file", "directory")
+    unpacking.add_argument("--keep", default="{}", help="how many stay, as JSON")
+    for key in EXPECTED:
+        unpacking.add_argument(f"--{key}", help=f"refuse a backup with another {key}")
     return parser.parse_args(words)
 
 

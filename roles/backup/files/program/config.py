@@ -51,7 +51,11 @@ def read(path: Path) -> Config:
 
 def rules(keep: dict[str, t.Any]) -> dict[str, int]:
     """How many backups of which period stay."""
-    wrong = [key for key in keep if key not in PERIODS or type(keep[key]) is not int or keep[key] < 0]
+    wrong = [
+        key
+        for key in keep
+        if key not in PERIODS or not isinstance(keep[key], int) or isinstance(keep[key], bool) or keep[key] < 0
+    ]
     if wrong:
         raise Failed(f"keep is not right at {', '.join(sorted(wrong))}: numbers from 0 for {', '.join(PERIODS)}.")
     return {period: keep.get(period, 0) for period in PERIODS}

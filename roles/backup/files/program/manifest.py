@@ -14,7 +14,7 @@ import stat
 import typing as t
 from pathlib import Path, PurePosixPath
 
-from basics import Failed, time_of
+from basics import ID_FORM, Failed, time_of
 
 FORMAT = 1
 NAME = "manifest.json"
@@ -51,6 +51,7 @@ def parse(content: bytes, where: str) -> Manifest:
             )
         if not ID.fullmatch(manifest["id"]) or manifest["format"] != FORMAT:
             raise ValueError(f"the id is {manifest['id']!r}")
+        time_of(manifest["id"], ID_FORM)
         time_of(manifest["finished"])
         for key in SUMMARY:
             manifest[key]

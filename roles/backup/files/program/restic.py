@@ -137,6 +137,7 @@ class Repository:
                 capture_output=True,
                 env=self._environment,
                 cwd=directory,
+                check=False,
             )
         except FileNotFoundError as exc:
             raise Failed(

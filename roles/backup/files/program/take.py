@@ -70,7 +70,7 @@ def announce(config: Config) -> Answer:
 
 
 def _to_directory(config: Config, store: Store) -> Answer:
-    name, former = _unused(store), store.newest()
+    name, former = _unused(store.ids(), str(store.path)), store.newest()
     _room(config, Tree(store.path, former), store)
     with store.adding(name) as place:
         tree = Tree(place, former, store.path / former["id"] if former else None)
@@ -85,16 +85,14 @@ def _to_directory(config: Config, store: Store) -> Answer:
 def _to_repository(config: Config, store: Store) -> Answer:
     repository, last = Repository(config), last_to_repository(store)
     repository.provide(known=bool(last) and last.get("repository") == repository.place)
-    # Below the service's data, because a hard link cannot leave a file system.
-    stage = Path(config["data"] or store.path) / ".selfhosted-llm" / "backup"
-    if stage.parent.is_symlink():
-        raise Failed(f"{stage.parent} is a symbolic link, which the service itself may have made: remove it.")
+    name = _unused([snapshot["id"] for snapshot in repository.snapshots()], repository.place)
+    stage = _stage(config, store)
     _remove(stage)
     tree = Tree(stage, last, borrow=True)
     _room(config, tree, store)
     stage.mkdir(mode=0o700, parents=True)
     try:
-        manifest = _fill(config, tree, now().strftime(ID_FORM))
+        manifest = _fill(config, tree, name)
         tags = [f"finished={manifest['finished']}", f"version={manifest['program']['version']}"]
         saved = repository.save(stage, manifest["id"], tags + [f"schema={head}" for head in manifest["schema"]])
     finally:
@@ -143,14 +141,15 @@ def _free(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
-def _unused(store: Store) -> str:
-    newest = max(store.ids(), default="")
+def _unused(ids: list[str], place: str) -> str:
+    newest = max(ids, default="")
     while newest >= now().strftime(ID_FORM):
         ahead = (time_of(newest, ID_FORM) - now()).total_seconds()
         if ahead > CLOCK_SECONDS:
             raise Failed(
-                f"{store.path / newest} is {ahead / 3600:.1f} hours in the future, so no newer backup would count: this"
-                " host's clock is wrong now, or was then. Set it, or move that directory elsewhere."
+                f"The backup {newest} in {place} is {ahead / 3600:.1f} hours in the future, so no newer one would"
+                " count: this host's clock is wrong now, or was then. Set it, or take that backup away: move its"
+                " directory elsewhere, or forget its snapshot with restic."
             )
         say("A backup was made this very second: waiting for the next one.")
         time.sleep(1)
@@ -165,9 +164,21 @@ def _note(store: Store, manifest: Manifest) -> None:
     partial.rmdir()
 
 
+def _stage(config: Config, store: Store) -> Path:
+    """Where the container sees nothing, if that is on the file system of the data, which a hard link cannot leave."""
+    data = Path(config["data"] or store.path)
+    volume = data.parent if config["service"] == "ollama" else data
+    if config["data"] and data.stat().st_dev == volume.parent.stat().st_dev:
+        return volume.with_name(f".{volume.name}-backup")
+    stage = data / ".selfhosted-llm" / "backup"
+    if stage.parent.is_symlink():
+        raise Failed(f"{stage.parent} is a symbolic link, which the service itself may have made: remove it.")
+    return stage
+
+
 def _remove(stage: Path) -> None:
     if stage.exists():
         shutil.rmtree(stage)
-    # Others keep theirs there as well.
+    # Others keep theirs beside it.
     with contextlib.suppress(OSError):
         os.rmdir(stage.parent)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -16,13 +17,15 @@ import typing as t
 from pathlib import Path
 
 import manifest as manifests
-from basics import say
+from basics import now, say
 from manifest import CHUNK, Manifest
 
 # Whoever writes within one tick of the clock leaves the same time, so a file is known again only when it was at rest.
 AT_REST_NS = 2 * 10**9
 # So long after its last change nobody is writing a file of which the service's users were told that it is there.
 SETTLED_NS = 60 * 10**9
+# On one of so many days a file of an earlier backup is read again before it is linked.
+DAYS = 30
 
 Entry = dict[str, t.Any]
 Seen = list[int]
@@ -48,39 +51,44 @@ class Tree:
         self._entries: dict[str, Entry] = {}
         self._directories: dict[str, Entry] = {}
 
-    def add_all(self, source: Path, name: str, once: bool = False) -> None:
+    def add_all(self, source: Path, name: str, once: bool = False, parent: int | None = None) -> None:
         """A directory with everything in it. What goes away meanwhile is left out.
 
         :arg once: its files are written once and never changed
+        :arg parent: the descriptor of the directory in which it is, because the service may exchange that by a link
         """
         if source.is_symlink():
             self.warn(f"{source} was left out: it is a symbolic link.")
             return
-        for directory, folders, files in os.walk(source, onerror=_unreadable):
-            place = os.path.normpath(os.path.join(name, os.path.relpath(directory, source)))
-            try:
-                facts = os.stat(directory)
-            except FileNotFoundError:
-                continue
+        try:
+            descriptor = _opened(source, parent, os.O_DIRECTORY)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        try:
+            facts = os.fstat(descriptor)
             owner = {"mode": stat.S_IMODE(facts.st_mode), "uid": facts.st_uid, "gid": facts.st_gid}
-            self._directories[place] = {"path": place, **owner}
-            (self.path / place).mkdir(mode=0o700, parents=True, exist_ok=True)
-            links = [folder for folder in folders if os.path.islink(os.path.join(directory, folder))]
-            for file in sorted(files + links):
-                self.add(Path(directory, file), f"{place}/{file}", once)
+            self._directories[name] = {"path": name, **owner}
+            (self.path / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            with os.scandir(descriptor) as found:
+                entries = sorted(found, key=lambda one: one.name)
+            for one in entries:
+                add = self.add_all if one.is_dir(follow_symlinks=False) else self.add
+                add(source / one.name, f"{name}/{one.name}", once, descriptor)
+        finally:
+            os.close(descriptor)
 
-    def add(self, source: Path, name: str, once: bool = False) -> str | None:
+    def add(self, source: Path, name: str, once: bool = False, parent: int | None = None) -> str | None:
         """A file. One that goes away meanwhile is left out.
 
+        :arg parent: as above
         :returns: its digest, if it is in the tree
         """
         try:
-            # Neither follows a link out of the service's directories nor waits for the other end of a pipe.
-            descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            descriptor = _opened(source, parent, os.O_NONBLOCK)
         except FileNotFoundError:
             return None
-        except OSError:
-            if not source.is_symlink():
+        except OSError as exc:
+            if exc.errno != errno.ELOOP:
                 raise
             self.warn(f"{source} was left out: it is a symbolic link.")
             return None
@@ -177,22 +185,29 @@ class Tree:
 
     def _known_again(self, name: str, seen: Seen, file: t.BinaryIO) -> Entry | None:
         known = self._known.get(name)
-        if not known or not known["seen"] or (self._former_path and not self._is_whole(known)):
+        if not known or not known["seen"] or known["seen"][1:3] != seen[1:3]:
             return None
-        if known["seen"] == seen:
-            return known
+        if self._former_path and not self._is_whole(known):
+            return None
         # Its place or its owner has changed, or a link to it was made; reading it is cheaper than keeping it twice.
-        if known["seen"][1:3] == seen[1:3] and manifests.digest_of(file) == known["sha256"]:
-            return known
-        return None
+        if known["seen"] != seen and manifests.digest_of(file) != known["sha256"]:
+            return None
+        return known
 
     def _is_whole(self, known: Entry) -> bool:
         assert self._former_path
+        path = self._former_path / known["path"]
         try:
-            facts = (self._former_path / known["path"]).lstat()
+            facts = path.lstat()
         except OSError:
             return False
-        return stat.S_ISREG(facts.st_mode) and [facts.st_size, facts.st_mtime_ns] == [known["size"], known["mtime_ns"]]
+        if not stat.S_ISREG(facts.st_mode) or [facts.st_size, facts.st_mtime_ns] != [known["size"], known["mtime_ns"]]:
+            return False
+        # Damage that leaves both as they were would go on into every later backup.
+        if int(known["sha256"], 16) % DAYS != now().toordinal() % DAYS or _reads_as(path, known["sha256"]):
+            return True
+        self.warn(f"{path} is damaged. It was copied anew, and older backups that share it stay damaged: see 'verify'.")
+        return False
 
     def _copy(self, file: t.BinaryIO, facts: os.stat_result, target: Path) -> str:
         file.seek(0)
@@ -223,6 +238,19 @@ def entry(name: str, size: int, digest: str, facts: os.stat_result, seen: Seen |
         "mtime_ns": facts.st_mtime_ns,
         "seen": seen,
     }
+
+
+def _opened(path: Path, parent: int | None, flags: int) -> int:
+    """Neither follows a link out of the service's directories nor waits for the other end of a pipe."""
+    name = path if parent is None else path.name
+    return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | flags, dir_fd=parent)
+
+
+def _reads_as(path: Path, digest: str) -> bool:
+    try:
+        return manifests.digest(path) == digest
+    except OSError:
+        return False
 
 
 def linked(source: Path, target: Path, descriptor: int | None = None) -> bool:
