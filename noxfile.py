@@ -22,7 +22,7 @@ REPORTS = Path(".cache/reports").absolute()
 KINDS = ["unit", "contract", "integration", "system", "people"]
 SCENARIOS = sorted(path.parent.name for path in Path("molecule").glob("*/molecule.yml"))
 # For the time that they take.
-THOROUGH = {"debian-dkms"}
+THOROUGH = {"debian-dkms", "lifecycle"}
 # ansible-core and the Python of its controller.
 CORES = {"2.19": "3.11", "2.20": "3.12", "2.21": "3.12", "2.22": "3.13"}
 
