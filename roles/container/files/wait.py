@@ -13,6 +13,7 @@ One quiet task instead of a loop that prints a failure for every try, and a cont
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -47,7 +48,12 @@ def signs_of_life(name, what, files):
     # Some servers log that they were asked whether they are ready.
     path = urllib.parse.urlsplit(what).path.encode()
     lines = [line for line in (logs.stdout + logs.stderr).splitlines() if path not in line]
-    return lines, [os.stat(file).st_mtime_ns for file in files if os.path.exists(file)]
+    stamps = []
+    for file in files:
+        # A database's journal comes and goes.
+        with contextlib.suppress(FileNotFoundError):
+            stamps.append(os.stat(file).st_mtime_ns)
+    return lines, stamps
 
 
 def main():

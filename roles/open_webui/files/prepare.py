@@ -98,7 +98,12 @@ def ask(path, body=None):
 
 
 def stamps():
-    return [path.stat().st_mtime_ns for path in sorted([LOG, *DATA.glob("webui.db*")])]
+    found = []
+    for path in sorted([LOG, *DATA.glob("webui.db*")]):
+        # The journal of the database comes and goes.
+        with contextlib.suppress(FileNotFoundError):
+            found.append(path.stat().st_mtime_ns)
+    return found
 
 
 def wait_until_ready(server):
@@ -183,4 +188,5 @@ def main():
     print(json.dumps({"first": first, "rehearse": rehearse}[command](*rest)))
 
 
-main()
+if __name__ == "__main__":
+    main()
