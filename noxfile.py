@@ -21,7 +21,7 @@ import nox
 REPORTS = Path(".cache/reports").absolute()
 KINDS = ["unit", "contract", "integration", "system", "people"]
 SCENARIOS = sorted(path.parent.name for path in Path("molecule").glob("*/molecule.yml"))
-# For the time that they take.
+# The first for the time that it takes, the second until it has passed from create to destroy in one run.
 THOROUGH = {"debian-dkms", "lifecycle"}
 # ansible-core and the Python of its controller.
 CORES = {"2.19": "3.11", "2.20": "3.12", "2.21": "3.12", "2.22": "3.13"}
