@@ -21,7 +21,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "unit/roles"))
 
 from backup_service import Service
-from page import WRITE_HELP, fill
+from page import WRITE_HELP, show
 
 BEGIN, END = "<!-- figures of backups -->\n", "<!-- end of the figures of backups -->\n"
 FILES, FILE_BYTES = 500, 2_147_484
@@ -100,10 +100,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         rows = measured(pathlib.Path(directory))
-    text = "|  |  |\n| --- | --- |\n" + "".join(f"| {label} | {found} |\n" for label, found in rows.items())
-    print(text, end="")
-    if arguments.write:
-        fill(BEGIN, text, END)
+    show(rows, BEGIN, END, arguments.write)
 
 
 if __name__ == "__main__":

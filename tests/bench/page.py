@@ -12,6 +12,14 @@ PAGE = ROOT / "docs/performance.md"
 WRITE_HELP = f"put the table into {PAGE.relative_to(ROOT)}"
 
 
+def show(rows: dict[str, str], begin: str, end: str, write: bool) -> None:
+    """Print figures by their labels as a table, and put it into the page if that is wanted."""
+    text = "|  |  |\n| --- | --- |\n" + "".join(f"| {label} | {found} |\n" for label, found in rows.items())
+    print(text, end="")
+    if write:
+        fill(begin, text, end)
+
+
 def fill(begin: str, table: str, end: str) -> None:
     """Replace what stands between two marks of the page."""
     before, _begin, rest = PAGE.read_text(encoding="utf-8").partition(begin)

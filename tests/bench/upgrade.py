@@ -20,7 +20,7 @@ import typing as t
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
 
 import yaml
-from page import WRITE_HELP, fill
+from page import WRITE_HELP, show
 
 from tests.testbed.images import OPEN_WEBUI_PREVIOUS, OPEN_WEBUI_VERSION
 from tests.testbed.people import Person, Server
@@ -113,10 +113,7 @@ def main() -> None:
     fleet.options = ["--upgrades"]
     with tempfile.TemporaryDirectory(prefix="bench-") as directory, fleet.living(False, one="debian13-docker"):
         rows = measure(fleet, pathlib.Path(directory))
-    text = "|  |  |\n| --- | --- |\n" + "".join(f"| {label} | {found} |\n" for label, found in rows.items())
-    print(text, end="")
-    if arguments.write:
-        fill(BEGIN, text, END)
+    show(rows, BEGIN, END, arguments.write)
 
 
 if __name__ == "__main__":

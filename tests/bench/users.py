@@ -20,7 +20,7 @@ import typing as t
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
 
-from page import WRITE_HELP, fill
+from page import WRITE_HELP, show
 from plays import Plays
 from webui_server import Server, installed, running
 
@@ -113,10 +113,7 @@ def main() -> None:
             rows = creation(server, plays)
             more, requests = nothing_to_do(server, plays, arguments.runs)
     print(f"What the server was asked for when nothing was to do ({os.cpu_count()} cores):", *requests, sep="\n")
-    text = "|  |  |\n| --- | --- |\n" + "".join(f"| {label} | {found} |\n" for label, found in {**rows, **more}.items())
-    print(text, end="")
-    if arguments.write:
-        fill(BEGIN, text, END)
+    show({**rows, **more}, BEGIN, END, arguments.write)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ import time
 import typing as t
 from pathlib import Path
 
+import pytest
+
 PROGRAM = Path(__file__).resolve().parents[3] / "roles/backup/files/program"
 TABLES = """
 CREATE TABLE alembic_version (version_num TEXT);
@@ -78,6 +80,18 @@ def starter() -> subprocess.Popen[str]:
     # Closes its input, at which it ends.
     atexit.register(process.communicate)
     return process
+
+
+@contextlib.contextmanager
+def mounted(directory: Path, size: str) -> t.Iterator[None]:
+    """A directory is a file system of this size."""
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(directory)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a file system needs root")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(directory)], check=True)
 
 
 class Run(t.NamedTuple):

@@ -15,10 +15,11 @@ import signal
 import subprocess
 import sys
 import time
+import typing as t
 from pathlib import Path
 
 import pytest
-from backup_service import PROGRAM, Service
+from backup_service import PROGRAM, Service, mounted
 
 # Starts the program and kills it at the n-th of the steps that change something below a directory.
 KILLED = """
@@ -119,19 +120,14 @@ def test_a_write_that_fails_leaves_what_was_there(service: Service) -> None:
 
 
 @pytest.fixture
-def small_disk(service: Service) -> None:
+def small_disk(service: Service) -> t.Iterator[None]:
     """Backups go to a file system of 1 MiB."""
     service.directory = service.root / "small"
     service.directory.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(service.directory)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a file system needs root")
-    service.store = service.directory / "open-webui"
-    service.settings["directory"] = str(service.directory)
-    try:
+    with mounted(service.directory, "1m"):
+        service.store = service.directory / "open-webui"
+        service.settings["directory"] = str(service.directory)
         yield
-    finally:
-        subprocess.run(["umount", str(service.directory)], check=True)
 
 
 @pytest.mark.usefixtures("small_disk")

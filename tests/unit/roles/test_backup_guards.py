@@ -16,7 +16,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from backup_service import PROGRAM, Service
+from backup_service import PROGRAM, Service, mounted
 
 FUTURE = "29990101T000000Z"
 # Runs the program after a preparation, which sees the audit events of Python.
@@ -262,15 +262,10 @@ def test_the_manifest_of_a_model_leads_nowhere_else(service: Service) -> None:
 def old_disk(service: Service) -> t.Iterator[None]:
     """The directory of backups is a file system of 4 MiB that can only be read after the first backup."""
     service.directory.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(service.directory)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a file system needs root")
-    try:
+    with mounted(service.directory, "4m"):
         service.take()
         subprocess.run(["mount", "-o", "remount,ro", str(service.directory)], check=True)
         yield
-    finally:
-        subprocess.run(["umount", str(service.directory)], check=True)
 
 
 @pytest.mark.usefixtures("old_disk")

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from backup_service import PROGRAM, Service
+from backup_service import PROGRAM, Service, mounted
 
 PASSWORD = "the password of the repository"
 KEY = "the key of the cloud"
@@ -195,13 +194,8 @@ def test_the_uploads_are_sent_without_a_copy(service: Service) -> None:
 @pytest.fixture
 def disk_of_its_own(service: Service) -> t.Iterator[None]:
     """The volume is a file system, beside which there is nothing that a hard link reaches."""
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(service.data)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a file system needs root")
-    try:
+    with mounted(service.data, "4m"):
         yield
-    finally:
-        subprocess.run(["umount", str(service.data)], check=True)
 
 
 @pytest.mark.usefixtures("disk_of_its_own")

@@ -16,10 +16,10 @@ import typing as t
 from pathlib import Path
 
 from basics import Failed, last_words, say
+from retention import PERIODS
 
 TAG = "selfhosted-llm"
 LOCKED, WAIT, PATIENCE = "already locked", 10, 1800
-PERIODS = ("last", "daily", "weekly", "monthly")
 
 Snapshot = dict[str, t.Any]
 
