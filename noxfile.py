@@ -75,7 +75,7 @@ def docs(session: nox.Session) -> None:
 @nox.session(python=False)
 def sanity(session: nox.Session) -> None:
     """ansible-test sanity on the locked ansible-core."""
-    session.run(".ci/sanity", *session.posargs, silent=True)
+    session.run(".ci/sanity", silent=True)
 
 
 @nox.session(python=False)
