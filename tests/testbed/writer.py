@@ -49,6 +49,11 @@ class Writer:
         lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
         return [Note(*json.loads(line)) for line in lines]
 
+    def forget(self, since: float) -> None:
+        """Count no more on what was written from that time on."""
+        kept = [json.dumps(note) + "\n" for note in self.notes if note.done < since]
+        self._file.write_text("".join(kept), encoding="utf-8")
+
     @contextlib.contextmanager
     def writing(self) -> t.Iterator[None]:
         """Everybody writes until the end of the block, from the first write of each on."""

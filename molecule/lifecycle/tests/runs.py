@@ -46,10 +46,12 @@ def nothing_changed(run: Run) -> None:
 
 
 def failed_with(run: Run, *words: str) -> None:
-    """The run has failed, and its last message says all of this."""
+    """The run has failed, and its last message says all of this, which no message before it does."""
     assert run.code != 0, run.output
-    message = " ".join(run.output.rpartition("\nfatal: ")[2].split())
-    assert [each for each in words if each not in message] == [], run.output
+    parts = [part.partition("\nTASK [")[0] for part in run.output.split("\nfatal: ")[1:]]
+    *before, last = [" ".join(part.split()) for part in parts]
+    assert [each for each in words if each not in last] == [], run.output
+    assert [each for each in words if any(each in message for message in before)] == [], run.output
 
 
 def to_version(fleet: Fleet, version: str, playbook: str = "playbooks/upgrade.yml") -> Run:

@@ -11,6 +11,7 @@ replaced, and the server's URL. Prints one JSON object: ``put`` (names), ``wrong
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -27,15 +28,35 @@ def digests_of(url: str) -> dict[str, str]:
         return {model["name"]: model["digest"] for model in json.load(answer)["models"]}
 
 
-def install(source: pathlib.Path, target: pathlib.Path) -> None:
+@contextlib.contextmanager
+def directory_of(path: pathlib.Path, volume: pathlib.Path) -> t.Iterator[int]:
+    """The directory of a path in the volume. This is root, and follows no link that the server may have made there."""
+    place = os.open(volume, os.O_DIRECTORY)
+    try:
+        for part in path.relative_to(volume).parts[:-1]:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, 0o755, dir_fd=place)
+            inner = os.open(part, os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
+            os.close(place)
+            place = inner
+        yield place
+    finally:
+        os.close(place)
+
+
+def install(source: pathlib.Path, target: pathlib.Path, volume: pathlib.Path) -> None:
     """All of it or nothing: a server that runs reads it at any time."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.name}.arriving")
-    shutil.copyfile(source, partial)
-    with open(partial, "rb") as file:
-        os.fsync(file.fileno())
-    partial.chmod(0o644)
-    partial.rename(target)
+    partial = f"{target.name}.arriving"
+    with open(source, "rb") as content, directory_of(target, volume) as place:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(partial, dir_fd=place)
+        new = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, dir_fd=place)
+        with open(new, "wb") as file:
+            shutil.copyfileobj(content, file)
+            file.flush()
+            os.fchmod(new, 0o644)
+            os.fsync(new)
+        os.rename(partial, target.name, src_dir_fd=place, dst_dir_fd=place)
 
 
 def put(model: Json, backup: pathlib.Path, store: pathlib.Path, aside: pathlib.Path) -> str:
@@ -47,7 +68,7 @@ def put(model: Json, backup: pathlib.Path, store: pathlib.Path, aside: pathlib.P
         if target.exists() and target.stat().st_size == layer["size"]:
             continue
         if layer["saved"]:
-            install(backup / "models" / "blobs" / name, target)
+            install(backup / "models" / "blobs" / name, target, store.parent)
         else:
             lacking.append(name)
     if lacking:
@@ -56,8 +77,8 @@ def put(model: Json, backup: pathlib.Path, store: pathlib.Path, aside: pathlib.P
     manifest = backup / model["manifest"]
     target = store / pathlib.PurePosixPath(model["manifest"]).relative_to("models")
     if target.exists() and target.read_bytes() != manifest.read_bytes():
-        install(target, aside / target.relative_to(store))
-    install(manifest, target)
+        install(target, aside / target.relative_to(store), store.parent)
+    install(manifest, target, store.parent)
     return ""
 
 

@@ -59,7 +59,7 @@ def main():
         return
     try:
         left = unload(url, float(seconds))
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, LookupError, TypeError) as exc:
         # Whatever ails the server, it is stopped.
         left = [f"unknown, {exc}"]
     stopped = docker("stop", "--time", STOP_SECONDS, name)

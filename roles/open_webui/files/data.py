@@ -13,6 +13,11 @@
 Prints one JSON object. Ends with 1 and one sentence on stderr when it fails. FROM lies in DATA/.selfhosted-llm, so on
 the same disk; what was there goes to aside-FROM beside it. Each command may be killed at any point and run again: what
 is left to do follows from the names of the directories.
+
+This runs as root on what the service's container, whose root is the same, can write to. It believes what lies in
+DATA/.selfhosted-llm, because the container has a file system of its own mounted over that. What is outside of it is the
+service's: it is moved by its names, copied with links as links while the service is down, and read as a database whose
+rows are counted. More than its own data a hostile service does not get.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ import os
 import pathlib
 import shutil
 import sqlite3
+import stat
 import sys
 import time
 import typing as t
@@ -67,6 +73,7 @@ class Room:
         self.data = data
         self.path = data / ".selfhosted-llm"
         self.journal = self.path / "upgrade.json"
+        self.restore = self.path / "restore.json"
         self.rehearsal = self.path / "rehearsal"
         self.outgoing = self.path / "outgoing"
 
@@ -89,8 +96,14 @@ class Room:
 
 
 def size_of(path: pathlib.Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())
+    """In bytes. What goes away meanwhile, as the log of a database does, has none."""
+    files = [os.path.join(place, name) for place, _folders, names in os.walk(path) for name in names] or [path]
+    total = 0
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):
+            facts = os.lstat(file)
+            total += facts.st_size if stat.S_ISREG(facts.st_mode) else 0
+    return total
 
 
 def write(path: pathlib.Path, content: bytes) -> None:
@@ -119,12 +132,11 @@ def look(room: Room) -> Json:
     record = room.data / RECORD
     newest = next(iter(room.snapshots()), None)
     upgrade = room.upgrade()
-    restore = room.path / "restore.json"
     return {
         "version": json.loads(record.read_text())["version"] if record.exists() else "",
         "size": sum(size_of(room.data / name) for name in (*DATABASE, "vector_db")),
         "replacing": bool(room.one(f"*{INCOMING}") or room.one(f"*{ENTERING}")),
-        "restore": json.loads(restore.read_text()) if restore.exists() else None,
+        "restore": json.loads(room.restore.read_text()) if room.restore.exists() else None,
         "upgrade": {**upgrade, "frozen": room.snapshot(upgrade).exists()} if upgrade else None,
         "snapshot": {"path": str(newest), **json.loads((newest / "upgrade.json").read_text())} if newest else None,
     }
@@ -259,8 +271,10 @@ def main(commands: t.Sequence[t.Callable[..., Json]]) -> None:
     try:
         if command not in LOOKING:
             room.path.mkdir(mode=0o700, exist_ok=True)
+            # The engine makes it to mount over it. A link would be of the service's making.
+            alone = os.open(room.path, os.O_DIRECTORY | os.O_NOFOLLOW)
+            os.fchmod(alone, 0o700)
             # What a run that was killed has left running here ends first.
-            alone = os.open(room.path, os.O_RDONLY)
             fcntl.flock(alone, fcntl.LOCK_EX)
         print(json.dumps({one.__name__: one for one in commands}[command](room, *rest)))
     except (OSError, ValueError, sqlite3.Error) as exc:

@@ -42,7 +42,7 @@ def unpacking(evaluate: Evaluate, service: Service, made: str) -> list[str]:
         "role_path": str(ROLES / "backup"),
         "__backup_inbox": str(service.root),
         "__backup_made": {"id": made},
-        "argv": task["ansible.builtin.command"]["argv"],
+        "argv": task["vars"]["__backup_argv"],
     }
     return evaluate("backup", "argv", variables)[2:]
 
@@ -74,14 +74,13 @@ def test_no_file_comes_back_with_the_rights_of_its_owner(service: Service) -> No
     assert stat.S_IMODE((service.root / "back/data/uploads/a.txt").stat().st_mode) == 0o755
 
 
-@pytest.mark.parametrize(
-    ("role", "tasks"), [("open_webui", "preflight_variables.yml"), ("ollama", "preflight.yml")], ids=str
-)
-def test_no_service_has_the_name_of_the_backups_directory(evaluate: Evaluate, role: str, tasks: str) -> None:
-    found = DataLoader().load_from_file(str(ROLES / role / "tasks" / tasks), trusted_as_template=True)
-    rules = [rule for task in found for rule in task.get("loop", []) if f"{role}_name" in rule["that"]]
-    for name, sound in (("backup", False), ("backups", True)):
-        assert [rule["that"] for rule in evaluate(role, "rules", {"rules": rules, f"{role}_name": name})] == [sound]
+@pytest.mark.parametrize(("name", "refused"), [("backup", True), ("backups", False)])
+def test_no_service_has_the_name_of_the_backups_directory(evaluate: Evaluate, name: str, refused: bool) -> None:
+    path = ROLES / "container/tasks/preflight_host.yml"
+    rule, *_rest = DataLoader().load_from_file(str(path), trusted_as_template=True)
+    assert evaluate("container", rule["when"], {"container_name": name}) is refused
+    said = evaluate("container", "said", {"container_label": "ollama", "said": rule["ansible.builtin.fail"]["msg"]})
+    assert said.startswith("ollama_name of localhost is backup")
 
 
 def test_a_backup_that_hangs_ends() -> None:

@@ -284,6 +284,18 @@ def test_a_packed_backup_that_would_fill_the_disk_is_not_begun(service: Service)
     assert not list(service.root.glob("out.tar*"))
 
 
+def test_some_of_the_disk_stays_free(service: Service) -> None:
+    service.directory.mkdir()
+    with mounted(service.directory, "10m"):
+        upload = service.upload("large.bin", b"x")
+        # It fits, and little else would.
+        os.truncate(upload, (10 << 20) - 200_000)
+        said = service.take(fails=True).said
+        assert "524288 stay free" in said
+        os.truncate(upload, 9 << 20)
+        service.take()
+
+
 def test_the_vectors_are_copied_once_more_when_they_are_opened(service: Service) -> None:
     def needed() -> int:
         return service.run("take", service.config(), "--check").answer["needed"]

@@ -87,6 +87,27 @@ def test_snapshots_of_others_do_not_count(service: Service) -> None:
 
 @pytest.mark.thorough
 @needs_restic
+def test_the_latest_of_another_host_is_that_host_s(service: Service) -> None:
+    service.chat("of web1")
+    service.take()
+    # A later one of the host that asks.
+    service.settings["host"] = "web2"
+    service.chat("of web2")
+    service.take()
+    # The role asks by standard input, with restore_host in the place of its own.
+    settings = json.dumps({**service.settings, "host": "web1"})
+    target = service.root / "back"
+    answer = service.run("bring", "/dev/stdin", "latest", target, input=settings).answer
+    assert answer["host"] == "web1"
+    assert service.chats(target / "data/webui.db") == {"hello", "of web1"}
+    (service.root / "none").mkdir()
+    settings = json.dumps({**service.settings, "host": "web3"})
+    said = service.run("bring", "/dev/stdin", "latest", service.root / "none/back", fails=True, input=settings).said
+    assert "There is no backup latest" in said
+
+
+@pytest.mark.thorough
+@needs_restic
 def test_a_wrong_password_is_said_and_makes_no_repository(service: Service) -> None:
     service.take()
     (service.root / "password").write_text("another")
@@ -155,30 +176,47 @@ def test_a_host_without_restic_is_told_so(service: Service) -> None:
     assert "need the program restic" in said
 
 
+# Another run has locked it, until "free" exists.
+LOCKED = """#!/bin/sh
+case "$*" in
+  unlock) ;;
+  *--no-lock*) echo '[]';;
+  *) [ -e "$(dirname "$0")/free" ] || { echo "repo already locked, waiting up to 0s for the lock" >&2; exit 11; }
+     [ "$1" = forget ] && echo '[]' || echo '{"message_type": "summary", "snapshot_id": "1", "data_added": 1}';;
+esac
+"""
+
+
 @pytest.mark.thorough
 def test_a_locked_repository_is_waited_for(service: Service) -> None:
-    service.program(
-        "restic",
-        '#!/bin/sh\nhere=$(dirname "$0")\n[ "$1" = snapshots ] || exit 0\n[ -e "$here/free" ] && echo "[]" && exit 0\n'
-        'echo "repo already locked, waiting up to 0s for the lock" >&2\nexit 11\n',
-    )
+    service.program("restic", LOCKED)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(service.command("list", service.config()), env=service.environment(), **pipes)
+    process = subprocess.Popen(service.command("take", service.config()), env=service.environment(), **pipes)
     assert process.stderr
     assert "is locked by another run: trying again" in process.stderr.readline()
     (service.programs / "free").touch()
-    assert json.loads(process.communicate(timeout=60)[0]) == {"backups": []}
+    assert json.loads(process.communicate(timeout=60)[0])["snapshot"] == "1"
+
+
+@pytest.mark.parametrize("command", ["list", "status"])
+def test_whoever_only_looks_does_not_wait(service: Service, command: str) -> None:
+    """And can look at a repository to which nobody can write."""
+    service.program("restic", LOCKED)
+    service.run(command, service.config())
+
+
+def stage(service: Service, kind: str, data: str) -> str:
+    script = "import pathlib, sys\nsys.path.insert(0, sys.argv[1])\nimport take\nprint(take._stage({}, None))"
+    config = {"service": kind, "data": str(service.root / data)}
+    command = [sys.executable, "-B", "-c", script.format(config), str(PROGRAM)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.mark.parametrize(("kind", "data"), [("open_webui", "data"), ("ollama", "data/models")])
 def test_what_is_sent_lies_where_the_container_sees_nothing(service: Service, kind: str, data: str) -> None:
     """The service's container writes to the volume, and the program is root."""
-    script = "import pathlib, sys\nsys.path.insert(0, sys.argv[1])\nimport take\nprint(take._stage({}, None))"
     (service.root / data).mkdir(exist_ok=True)
-    config = {"service": kind, "data": str(service.root / data)}
-    command = [sys.executable, "-c", script.format(config), str(PROGRAM)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == str(service.root / ".data-backup")
+    assert stage(service, kind, data) == str(service.root / ".data-backup")
 
 
 def test_the_uploads_are_sent_without_a_copy(service: Service) -> None:
@@ -196,6 +234,14 @@ def disk_of_its_own(service: Service) -> t.Iterator[None]:
     """The volume is a file system, beside which there is nothing that a hard link reaches."""
     with mounted(service.data, "4m"):
         yield
+
+
+@pytest.mark.usefixtures("disk_of_its_own")
+@pytest.mark.parametrize(("kind", "data"), [("open_webui", "data"), ("ollama", "data/models")])
+def test_a_volume_with_a_disk_of_its_own_holds_what_is_sent(service: Service, kind: str, data: str) -> None:
+    """Where a file system of its own keeps the container out."""
+    (service.root / data).mkdir(exist_ok=True)
+    assert stage(service, kind, data) == str(service.data / ".selfhosted-llm/backup")
 
 
 @pytest.mark.usefixtures("disk_of_its_own")

@@ -78,7 +78,6 @@ def test_what_makes_sense_is_accepted(evaluated: Evaluated, variables: dict[str,
 @pytest.mark.parametrize(
     ("variables", "refused"),
     [
-        ({"backup_name": "backup"}, "open_webui_name"),
         ({"backup_directory": "backups"}, "backup_directory"),
         ({"backup_directory": "~/backups"}, "backup_directory"),
         ({"backup_directory": "/"}, "backup_directory"),
@@ -136,6 +135,7 @@ def test_the_program_gets_the_options_without_secrets(evaluated: Evaluated) -> N
         open_webui_users=["kim@example.com", {"email": "lee@example.com", "password": "sesame"}],
         open_webui_users_password_directory="~/first-passwords",
         open_webui_ollama_urls=["http://kim:sesame@gpu1:11434"],
+        open_webui_connections=[{"url": "http://vllm:8000/v1", "key": "sesame", "prefix_id": "key"}],
         unrelated="sesame",
     )
     assert said == {
@@ -146,6 +146,7 @@ def test_the_program_gets_the_options_without_secrets(evaluated: Evaluated) -> N
         "open_webui_users": ["kim@example.com", {"email": "lee@example.com", "password": None}],
         "open_webui_users_password_directory": "~/first-passwords",
         "open_webui_ollama_urls": ["http://gpu1:11434"],
+        "open_webui_connections": [{"url": "http://vllm:8000/v1", "key": None, "prefix_id": "key"}],
     }
 
 

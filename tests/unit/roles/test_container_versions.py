@@ -19,6 +19,7 @@ REMARKS: dict[str, tuple[str, str, list[str]]] = {
     "bad": ("open_webui", "0.11.0", ["0.11.0: it restarts without end", "Take 0.12.4 or newer.", TESTED]),
     "holes of several releases": ("open_webui", "0.9.4", ["CVE-2026-45400, CVE-2026-45401, CVE-2026-48710", TESTED]),
     "Ollama": ("ollama", "0.32.15", []),
+    "a name": ("ollama", "latest", ["It has not been tested"]),
     "Ollama with a hole": (
         "ollama",
         "0.17.0",

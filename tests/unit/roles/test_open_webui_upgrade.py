@@ -301,3 +301,113 @@ def test_empty_data_is_replaced_too(tmp_path: Path) -> None:
 def test_data_that_is_not_there_is_nothing(tmp_path: Path) -> None:
     found = answer("data.py", "look", tmp_path / "nothing")
     assert found == {"version": "", "size": 0, "replacing": False, "restore": None, "upgrade": None, "snapshot": None}
+
+
+@pytest.fixture
+def arrived(data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A backup that has been brought beside the data, and the old container, which an engine knows."""
+    place = data / ".selfhosted-llm/arrived"
+    (place / "data/uploads").mkdir(parents=True)
+    (place / "config").mkdir()
+    manifest = {"id": "20260101T000000Z", "host": "old", "vectors": {}, "program": {"version": "0.9.0"}}
+    (place / "manifest.json").write_text(json.dumps(manifest))
+    (place / "data/uploads/letter.txt").write_text("Dear Ada")
+    (place / "config/session_key").write_text("of the backup")
+    (place / "config/environment").write_text("the inventory writes it anew")
+    database(place / "data/webui.db", chat=[("b1", "1", "From the backup", 1)])
+    engine = data.parent / "docker"
+    engine.write_text("#!/bin/sh\necho true\n")
+    engine.chmod(0o755)
+    monkeypatch.setenv("PATH", str(data.parent), prepend=":")
+    return place
+
+
+def restore(data: Path, *commands: str, dies_at: int = -1) -> int:
+    """Run these commands as the role does, and kill one at a step. The steps that were left."""
+    for command in commands:
+        arguments: tuple[object, ...] = ()
+        if command == "replace":
+            arguments = (answer("restore.py", "begin", data, "open-webui")["from"], data.parent / "config")
+        elif command == "return":
+            undo = answer("restore.py", "undo", data).get("undo")
+            if not undo:
+                continue
+            arguments = (undo, data.parent / "config")
+        elif command == "begin":
+            arguments = ("open-webui",)
+        name = {"return": "replace"}.get(command, command)
+        done = run("restore.py", name, data, *arguments, dies_at=dies_at if command == commands[-1] else -1)
+        if done.returncode == 9:
+            return 9
+        assert done.returncode == 0, done.stderr
+    return 0
+
+
+FORWARD, BACK = ("begin", "replace", "end"), ("finish", "undo", "return", "end")
+# How many changes of the disk each of them makes, before each of which it is killed.
+STEPS = {"begin": 6, "replace": 17, "end": 5, "finish": 1, "undo": 2, "return": 16}
+AFTER = {
+    "chats": "From the backup",
+    "data/.selfhosted-llm.json": '{"version": "0.9.0"}\n',
+    "data/uploads/letter.txt": "Dear Ada",
+    "config/environment": "old",
+}
+
+
+def killed(commands: tuple[str, ...]) -> pytest.MarkDecorator:
+    cases = [(command, number) for command in commands for number in range(STEPS[command])]
+    return pytest.mark.parametrize(("command", "dies_at"), cases)
+
+
+def forgotten(data: Path) -> bool:
+    return answer("data.py", "look", data)["restore"] is None
+
+
+@pytest.mark.thorough
+@killed(FORWARD)
+@pytest.mark.usefixtures("arrived")
+def test_a_killed_restore_is_finished_by_the_next_run(data: Path, command: str, dies_at: int) -> None:
+    restore(data, *FORWARD[: FORWARD.index(command) + 1], dies_at=dies_at)
+    # One that was killed before it was noted begins anew.
+    if not forgotten(data) or command == "begin":
+        restore(data, *FORWARD)
+    assert state(data) == AFTER
+    assert (data.parent / "config/session_key").read_text() == "of the backup"
+    (aside,) = (data / ".selfhosted-llm").glob("aside-*")
+    assert (aside / "uploads/essay.txt").read_text() == "On engines"
+    assert forgotten(data)
+
+
+@pytest.mark.thorough
+@killed(("begin", "replace"))
+@pytest.mark.usefixtures("arrived")
+def test_a_killed_restore_goes_back_when_the_next_run_fails(data: Path, command: str, dies_at: int) -> None:
+    before = state(data)
+    restore(data, *FORWARD[: FORWARD.index(command) + 1], dies_at=dies_at)
+    restore(data, *BACK)
+    assert state(data) == before
+    assert forgotten(data)
+
+
+@pytest.mark.thorough
+@killed(BACK)
+@pytest.mark.usefixtures("arrived")
+def test_a_killed_way_back_of_a_restore_is_finished(data: Path, command: str, dies_at: int) -> None:
+    before = state(data)
+    restore(data, "begin", "replace")
+    restore(data, *BACK[: BACK.index(command) + 1], dies_at=dies_at)
+    # The next run begins with what is on its way back.
+    if not forgotten(data):
+        restore(data, *BACK)
+    assert state(data) == before
+    assert forgotten(data)
+
+
+@pytest.mark.usefixtures("arrived")
+def test_a_restore_and_its_way_back_with_each_of_their_steps(data: Path) -> None:
+    before = state(data)
+    assert restore(data, "begin", dies_at=STEPS["begin"]) == 0
+    assert restore(data, "begin", "replace", dies_at=STEPS["replace"]) == 0
+    assert state(data) == AFTER
+    assert restore(data, *BACK, dies_at=STEPS["end"]) == 0
+    assert state(data) == before

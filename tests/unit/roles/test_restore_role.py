@@ -8,8 +8,17 @@ from __future__ import annotations
 
 import json
 import typing as t
+from pathlib import Path
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from stage import Stage
+
+ROLE = Path(__file__).resolve().parents[3] / "roles/backup"
+
+
+def tasks(name: str) -> list[dict[str, t.Any]]:
+    return DataLoader().load_from_file(str(ROLE / f"tasks/{name}.yml"), trusted_as_template=True)
 
 
 def backup(identity: str, host: str = "web1") -> dict[str, t.Any]:
@@ -144,3 +153,65 @@ def test_models_beside_open_webui_need_not_have_its_backup(
     found = listed(backup("20261101T000000Z"), backup("20261102T000000Z"))
     variables = {"backup_service": "ollama", "group_names": groups, "restore_id": "20261101T120000Z"}
     assert evaluated("__backup_restore_chosen", __backup_restore_on_controller=found, **variables).get("id") == chosen
+
+
+def refusals(evaluated: t.Any, **variables: t.Any) -> list[str]:
+    (task,) = tasks("restore_refuse")
+    rules = evaluated("rules", rules=task["loop"], **variables)
+    return [rule["msg"] for rule in rules if not rule["that"]]
+
+
+def of(database: str = "sqlite", people: t.Any = None, **backup_facts: t.Any) -> dict[str, t.Any]:
+    facts = {**backup("20261101T000000Z"), "database": database, **backup_facts}
+    return {"backup": facts, "people": people or {"total": 0}, "resumed": False}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "refused"), [("0.12.3", True), ("0.12.4", False), ("0.13.0", False), ("0.9.9", True), ("0.12.10", False)]
+)
+def test_a_backup_of_a_newer_version_is_refused(evaluated: t.Any, wanted: str, refused: bool) -> None:
+    said = refusals(evaluated, __backup_restore_open_webui=of(), backup_version=wanted)
+    assert len(said) == refused
+    assert all("is of Open WebUI 0.12.4" in words and f"is {wanted}" in words for words in said)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_people_made_is_overwritten_only_on_request(evaluated: t.Any, force: bool) -> None:
+    people = {"total": 1, "chats": 1, "removed": 0, "newest": None}
+    unknown = evaluated(
+        "__backup_restore_people",
+        __backup_restore_written={"rc": 1, "stdout": "since /srv: database disk image is malformed\r\n", "stderr": ""},
+    )
+    for found, words in ((people, "1 chat"), (unknown, "(since /srv: database disk image is malformed)")):
+        restore = of(people=found)
+        said = refusals(evaluated, __backup_restore_open_webui=restore, backup_version="0.12.4", restore_force=force)
+        assert [words in one and "restore_force=true" in one for one in said] == [] if force else [True]
+
+
+RUN = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role:
+        name: selfhosted.llm.backup
+        tasks_from: run
+        rolespec_validate: false
+      vars:
+        __backup_argv: [sh, -c, "{{ script }}"]
+        __backup_answer: answer
+    - ansible.builtin.debug:
+        msg: "It said {{ answer.word }}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "words"),
+    [
+        ("echo Warning: one. >&2; echo The disk is full. >&2; exit 1", 2, "msg: The disk is full."),
+        ('echo Warning: one. >&2; echo \'{"word": "hello"}\'', 0, "It said hello"),
+    ],
+)
+def test_the_last_words_of_a_program_are_the_message(tmp_path: Path, script: str, status: int, words: str) -> None:
+    played = Stage(tmp_path).play(RUN, {"web": {"hosts": {"web1": {"script": script}}}})
+    assert played.status == status, played.output
+    assert words in (played.failures[-1] if status else played.output)

@@ -67,23 +67,37 @@ def seen(path: Path) -> list[int] | None:
     return facts
 
 
-def copy(source: Path, target: Path) -> None:
+def copy(source: Path, target: Path, volume: Path) -> None:
     """A sound copy of a database that others write to, in one file.
 
-    :raises Failed: the database is damaged, or the copy does not fit on the disk
+    :arg volume: where the service's container writes, and from where no link of its making may lead
+    :raises Failed: the database is damaged, or elsewhere, or the copy does not fit on the disk
     """
     if source.is_symlink():
         raise Failed(f"The database {source} is a symbolic link, which the service itself may have made.")
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    roots, before = [place.resolve() for place in (volume, target.parent)], _open_files()
     with opened(source) as live, contextlib.closing(sqlite3.connect(target)) as duplicate:
         try:
             live.backup(duplicate)
+            # SQLite opens by name, which may have become a link since. What it has open tells where it came to.
+            for path in _open_files() - before:
+                if not any(path.is_relative_to(root) for root in roots):
+                    raise Failed(f"The database {source} led to {path}, by a link that the service may have made.")
             # Else whoever opens the copy makes two more files beside it.
             duplicate.execute("PRAGMA journal_mode = DELETE")
         except sqlite3.Error as exc:
             raise Failed(f"{source} cannot be copied to {target}: {exc}.") from exc
         check(duplicate, source)
     os.chmod(target, 0o600)
+
+
+def _open_files() -> set[Path]:
+    found = set()
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found.add(Path(os.readlink(f"/proc/self/fd/{number}")))
+    return {path for path in found if path.is_absolute()}
 
 
 def check(connection: sqlite3.Connection, name: Path) -> None:

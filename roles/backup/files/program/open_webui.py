@@ -64,7 +64,7 @@ def _database(config: Config, data: Path, tree: Tree) -> tuple[dict[str, t.Any],
         live, copy = data / "webui.db", tree.path / DATABASE
         if not live.exists():
             raise Failed(f"{config['name']} on {config['host']} has no database {live}: deploy it first.")
-        database.copy(live, copy)
+        database.copy(live, copy, data)
         tree.note(DATABASE, live.stat())
         facts, named = database.contents(copy), database.uploads(copy)
     kind = "postgresql" if config["database_url"] else "sqlite"

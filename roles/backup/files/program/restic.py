@@ -106,7 +106,9 @@ class Repository:
 
     def snapshots(self) -> list[Snapshot]:
         """Ours, oldest first: their ids as ours are, and restic's own."""
-        found = json.loads(self._run(["snapshots", "--json", *self._ours()], "Listing the snapshots")) or []
+        # Whoever only looks neither waits for a backup nor needs to write there.
+        command = ["snapshots", "--no-lock", "--json", *self._ours()]
+        found = json.loads(self._run(command, "Listing the snapshots")) or []
         named = (_named(snapshot) for snapshot in found)
         return sorted((snapshot for snapshot in named if snapshot["id"]), key=lambda snapshot: snapshot["id"])
 

@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import shutil
 import time
 import types
@@ -29,6 +27,8 @@ SERVICES: dict[str, types.ModuleType] = {"open_webui": open_webui, "ollama": oll
 LAST = "restic.json"
 # By as much a clock may be set back at any time.
 CLOCK_SECONDS = 10
+# Others write to the disk, too. Of a small one it is a twentieth.
+RESERVE = 1 << 30
 
 Answer = dict[str, t.Any]
 
@@ -55,7 +55,8 @@ def take(config: Config) -> Answer:
         except OSError as exc:
             raise Failed(
                 f"The backup of {config['name']} on {config['host']} was not made: {exc.strerror}"
-                f" ({exc.filename or store.path}; {_free(store.path)} bytes are free). Earlier ones are as they were."
+                f" ({exc.filename or store.path}; {_disk(store.path)[2]} bytes are free)."
+                " Earlier ones are as they were."
             ) from exc
     return {**answer, "seconds": round(time.monotonic() - began, 1)}
 
@@ -126,19 +127,21 @@ def _answer(manifest: Manifest, tree: Tree) -> Answer:
 def _room(config: Config, tree: Tree, store: Store) -> tuple[int, int]:
     needed = SERVICES[config["service"]].needed(config, tree)
     disk = Path(config["data"]) if config["restic"] and config["data"] else store.path
-    free = _free(disk)
-    if needed > free:
+    total, _used, free = _disk(disk)
+    reserve = min(RESERVE, total // 20)
+    if needed + reserve > free:
         raise Failed(
             f"There is no room for a backup of {config['name']} on {config['host']}: it needs up to {needed} bytes, and"
-            f" {free} are free at {disk}. Make room there, or let backup_directory lead to another disk."
+            f" {free} are free at {disk}, of which {reserve} stay free. Make room there, or let backup_directory lead"
+            " to another disk."
         )
     return needed, free
 
 
-def _free(path: Path) -> int:
+def _disk(path: Path) -> tuple[int, int, int]:
     while not path.exists():
         path = path.parent
-    return shutil.disk_usage(path).free
+    return shutil.disk_usage(path)
 
 
 def _unused(ids: list[str], place: str) -> str:
@@ -165,12 +168,16 @@ def _note(store: Store, manifest: Manifest) -> None:
 
 
 def _stage(config: Config, store: Store) -> Path:
-    """Where the container sees nothing, if that is on the file system of the data, which a hard link cannot leave."""
+    """Beside the volume, where the container sees nothing, if that is on the file system of the data.
+
+    A hard link cannot leave that, so a volume with a disk of its own holds it, where the container has another file
+    system mounted over it.
+    """
     data = Path(config["data"] or store.path)
     volume = data.parent if config["service"] == "ollama" else data
     if config["data"] and data.stat().st_dev == volume.parent.stat().st_dev:
         return volume.with_name(f".{volume.name}-backup")
-    stage = data / ".selfhosted-llm" / "backup"
+    stage = volume / ".selfhosted-llm" / "backup"
     if stage.parent.is_symlink():
         raise Failed(f"{stage.parent} is a symbolic link, which the service itself may have made: remove it.")
     return stage
@@ -179,6 +186,3 @@ def _stage(config: Config, store: Store) -> Path:
 def _remove(stage: Path) -> None:
     if stage.exists():
         shutil.rmtree(stage)
-    # Others keep theirs beside it.
-    with contextlib.suppress(OSError):
-        os.rmdir(stage.parent)

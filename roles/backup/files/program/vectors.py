@@ -33,6 +33,8 @@ def add(source: Path, tree: Tree, image: str) -> State:
     """
     if not any(True for _file in walk(source)):
         return {"state": "none", "reason": ""}
+    if source.is_symlink():
+        return reindex(f"{source} is a symbolic link, which the service itself may have made")
     if not (source / DATABASE).exists():
         return reindex(f"{source} holds no store of Chroma")
     try:
@@ -59,17 +61,23 @@ def _copy(source: Path, tree: Tree) -> None:
     live, name = source / DATABASE, f"{PLACE}/{DATABASE}"
     seen = database.seen(live)
     if not tree.reuse(name, seen):
-        database.copy(live, tree.path / name)
+        database.copy(live, tree.path / name, source.parent)
         tree.note(name, live.stat(), seen)
-    indexes = sorted(path for path in source.iterdir() if path.is_dir() and not path.is_symlink())
-    for attempt in range(ATTEMPTS):
-        time.sleep(PAUSE if attempt else 0)
-        before = _facts(indexes)
-        for index in indexes:
-            tree.discard(f"{PLACE}/{index.name}")
-            tree.add_all(index, f"{PLACE}/{index.name}")
-        if _facts(indexes) == before:
-            return
+    # The service may exchange the directory by a link.
+    place = os.open(source, os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        with os.scandir(place) as found:
+            indexes = sorted(source / one.name for one in found if one.is_dir(follow_symlinks=False))
+        for attempt in range(ATTEMPTS):
+            time.sleep(PAUSE if attempt else 0)
+            before = _facts(indexes)
+            for index in indexes:
+                tree.discard(f"{PLACE}/{index.name}")
+                tree.add_all(index, f"{PLACE}/{index.name}", parent=place)
+            if _facts(indexes) == before:
+                return
+    finally:
+        os.close(place)
     raise Failed(f"the index files in {source} changed each of the {ATTEMPTS} times that they were copied")
 
 
