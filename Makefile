@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check docs test test-all contract bench-models bench-users bench-backups bench-upgrade tools lock clean
+.PHONY: help demo demo-down check docs test test-all contract bench-models bench-users bench-settings bench-backups bench-upgrade tools lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -34,6 +34,9 @@ bench-models: tools ## What ollama_model costs; OLLAMA_BIN= or OLLAMA_URL= adds 
 
 bench-users: tools ## What openwebui_user costs on a real Open WebUI; WRITE=1 fills docs/performance.md
 	@.venv/bin/python tests/bench/users.py $(if $(WRITE),--write)
+
+bench-settings: tools ## What it costs to find a configuration right, on a real Open WebUI; WRITE=1 fills docs/performance.md
+	@.venv/bin/python tests/bench/settings.py $(if $(WRITE),--write)
 
 bench-backups: tools ## What a backup of 1 GB costs, and an unchanged one; WRITE=1 fills docs/performance.md
 	@.venv/bin/python tests/bench/backups.py $(if $(WRITE),--write)

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes docs/reference, a page per module and role from its own documentation; with --check only compares."""
+"""Writes what is made from other files of the repository; with --check only compares.
+
+docs/reference has a page per module and role from its own documentation; settings.py makes the rest.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-PAGES = Path(__file__).resolve().parent.parent / "docs" / "reference"
+import settings
+
+PAGES = settings.ROOT / "docs" / "reference"
 OPTIONS = ["--use-current", "--squash-hierarchy", "--output-format=simplified-rst", "--fail-on-error"]
 CORE = "https://docs.ansible.com/ansible/latest/collections/ansible/builtin"
 TITLE = "Reference of selfhosted.llm"
@@ -30,27 +35,28 @@ def mended(page: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", page).strip() + "\n"
 
 
-def generated() -> dict[str, str]:
+def generated() -> dict[Path, str]:
     with tempfile.TemporaryDirectory() as folder:
         command = ["antsibull-docs", "collection", *OPTIONS, "--no-add-antsibull-docs-version", "--dest-dir", folder]
         subprocess.run([*command, "selfhosted.llm"], check=True)
         pages = {path.name: mended(path.read_text()) for path in Path(folder).iterdir()}
     # GitHub shows it where the folder is opened.
-    return {"README.rst": pages.pop("index.rst"), **pages}
+    pages["README.rst"] = pages.pop("index.rst")
+    return {**{PAGES / name: page for name, page in pages.items()}, **settings.generated()}
 
 
 def main() -> int:
-    pages = generated()
+    files = generated()
     if "--check" in sys.argv:
-        present = {path.name: path.read_text() for path in PAGES.glob("*")}
-        stale = sorted(name for name in {*pages, *present} if pages.get(name) != present.get(name))
-        for name in stale:
-            print(f"docs/reference/{name} does not fit its source: run make docs.")
+        present = {path: path.read_text() for path in {*PAGES.glob("*"), *files} if path.exists()}
+        stale = sorted(path for path in {*files, *present} if files.get(path) != present.get(path))
+        for path in stale:
+            print(f"{path.relative_to(settings.ROOT)} does not fit its source: run make docs.")
         return 1 if stale else 0
     shutil.rmtree(PAGES, ignore_errors=True)
     PAGES.mkdir()
-    for name, page in pages.items():
-        PAGES.joinpath(name).write_text(page)
+    for path, content in files.items():
+        path.write_text(content)
     return 0
 
 

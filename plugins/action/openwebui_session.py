@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from pathlib import Path
 
@@ -15,24 +16,26 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.selfhosted.llm.plugins.plugin_utils._openwebui_sessions import Sessions
 
 SESSION = "selfhosted.llm.openwebui_session"
+# Modules whose results hold a secret, and where.
+SECRETS = {SESSION: "token", "selfhosted.llm.openwebui_api_key": "key"}
 CONNECTION = ("url", "headers", "validate_certs", "ca_path", "timeout", "admin_email", "admin_password")
 
 Result = dict[str, t.Any]
 
 
 class ActionModule(ActionBase):
-    """Hides the result of ``openwebui_session``, gives the other modules its token, and renews it when it has ended."""
+    """Gives modules the token of a session, renews it when it has ended, and hides results that hold a secret."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
-        is_session = self._task.resolved_action == SESSION
-        self._supports_async = not is_session
+        self._secret = SECRETS.get(str(self._task.resolved_action))
+        self._supports_async = not self._secret
         super().run(tmp, task_vars)
         self._task_vars = task_vars or {}
         arguments = self._task.args
         self._account = self._named_account()
         self._sessions = self._of_server()
         token = self._sessions.current(str(arguments.get("token") or ""))
-        if is_session:
+        if self._task.resolved_action == SESSION:
             return self._hidden(self._session(arguments, token))
         connection = {name: arguments[name] for name in CONNECTION if name in arguments}
         token = token or self._sessions.token(self._account)
@@ -43,8 +46,8 @@ class ActionModule(ActionBase):
             token = session["token"]
         result = self._module(token)
         if self._account and (result.get("failure") or {}).get("session_ended"):
-            return self._after_renewal(connection, token, result)
-        return result
+            result = self._after_renewal(connection, token, result)
+        return self._hidden(result)
 
     def _named_account(self) -> tuple[str, ...]:
         """Empty where the environment of the target completes the options: only the module sees it."""
@@ -64,14 +67,8 @@ class ActionModule(ActionBase):
         """The session of a token, else that of the run, else a new one. Whichever it is, the server honours it."""
         with self._sessions.locked(self._account):
             token = token or self._sessions.token(self._account)
-            play_context = self._connection._play_context
-            no_log = play_context.no_log
-            # Before ansible-core 2.22 the ssh connection shows a module's whole output at -vvv unless this is set.
-            play_context.no_log = True
-            try:
+            with self._unlogged():
                 session = self._execute_module(SESSION, _with(arguments, token), task_vars=self._task_vars)
-            finally:
-                play_context.no_log = no_log
             if self._account and not session.get("failed") and session["token"] != token:
                 self._sessions.keep(self._account, session["token"])
         return session
@@ -79,7 +76,19 @@ class ActionModule(ActionBase):
     def _module(self, token: str) -> Result:
         wrap_async = self._task.async_val and not self._connection.has_native_async
         arguments = _with(self._task.args, token)
-        return self._execute_module(module_args=arguments, task_vars=self._task_vars, wrap_async=wrap_async)
+        with self._unlogged() if self._secret else contextlib.nullcontext():
+            return self._execute_module(module_args=arguments, task_vars=self._task_vars, wrap_async=wrap_async)
+
+    @contextlib.contextmanager
+    def _unlogged(self) -> t.Iterator[None]:
+        """Before ansible-core 2.22 the ssh connection shows a module's whole output at -vvv."""
+        play_context = self._connection._play_context
+        no_log = play_context.no_log
+        play_context.no_log = True
+        try:
+            yield
+        finally:
+            play_context.no_log = no_log
 
     def _after_renewal(self, connection: Result, token: str, result: Result) -> Result:
         session = self._session(connection)
@@ -89,10 +98,9 @@ class ActionModule(ActionBase):
         self._sessions.replace(token, self._account)
         return _together(result, self._module(session["token"]))
 
-    @staticmethod
-    def _hidden(session: Result) -> Result:
+    def _hidden(self, result: Result) -> Result:
         """What ``no_log`` of a module's options cannot hide: its result. A failure is shown, it holds no secret."""
-        return session if session.get("failed") else {**session, "_ansible_no_log": True}
+        return {**result, "_ansible_no_log": True} if self._secret and result.get(self._secret) else result
 
 
 def _with(arguments: Result, token: str) -> Result:

@@ -37,6 +37,13 @@ options:
     type: list
     elements: int
     default: []
+  models:
+    description:
+      - Models as the user finds them, those of the workspace for example, by their ids. Each is asked for a short chat.
+      - Without O(email) none is asked.
+    type: list
+    elements: str
+    default: []
   prompt:
     description:
       - What to say in the chats.
@@ -55,6 +62,8 @@ EXAMPLES = r"""
     email: probe@localhost
     password: "{{ probe_password }}"
     backends: [0, 1]
+    models: [helpdesk]
+    prompt: Say hello in one short sentence.
     timeout: 300
   register: probe
 
@@ -120,13 +129,13 @@ models:
   elements: str
   sample: ["llama3.2:1b"]
 chats:
-  description: One chat per element of O(backends). Empty without O(email).
+  description: One chat per element of O(backends), then one per element of O(models). Empty without O(email).
   returned: success
   type: list
   elements: dict
   contains:
     index:
-      description: The place in the list of connections.
+      description: The place in the list of connections. V(null) for a model of O(models).
       type: int
       sample: 0
     model:
@@ -161,6 +170,7 @@ def main() -> None:
             "email": {"type": "str"},
             "password": {"type": "str", "no_log": True},
             "backends": {"type": "list", "elements": "int", "default": []},
+            "models": {"type": "list", "elements": "str", "default": []},
             "prompt": {"type": "str", "default": "Say hello in one short sentence."},
         },
         required_together=[("email", "password")],
@@ -168,7 +178,7 @@ def main() -> None:
     )
     client = OpenWebUI(http_client(module.params), module.params["email"], module.params["password"])
     try:
-        result = probe(client, module.params["backends"], module.params["prompt"])
+        result = probe(client, module.params["backends"], module.params["models"], module.params["prompt"])
     except ServiceError as exc:
         module.fail_json(**exc.result())
     module.exit_json(**result)

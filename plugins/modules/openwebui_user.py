@@ -192,6 +192,35 @@ EXAMPLES = r"""
     token: "{{ session.token }}"
     email: lee@example.com
     state: absent
+
+- name: Give one person a picture, and delete another one
+  selfhosted.llm.openwebui_user:
+    url: http://127.0.0.1:3001
+    token: "{{ session.token }}"
+    users:
+      - email: kim@example.com
+        profile_image_url: https://example.com/kim.png
+      - email: pat@example.com
+        state: absent
+
+- name: Have an account with this password and picture, whatever somebody has made of them
+  selfhosted.llm.openwebui_user:
+    url: http://127.0.0.1:3001
+    token: "{{ session.token }}"
+    email: alex@example.com
+    password: "{{ alex_password }}"
+    update_password: always
+    profile_image_url: /user.png
+
+- name: Close a server to everybody but its primary administrator and the account in use, and keep the chats
+  selfhosted.llm.openwebui_user:
+    url: http://127.0.0.1:3001
+    token: "{{ session.token }}"
+    users: []
+    exclusive: true
+    exclusive_action: disable
+    exclusive_max: 500
+    allow_empty: true
 """
 
 RETURN = r"""

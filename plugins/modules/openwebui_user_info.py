@@ -62,6 +62,13 @@ EXAMPLES = r"""
     users: >-
       {{ dict(away.users | map(attribute="email") | product(["pending"]))
          | dict2items(key_name="email", value_name="role") }}
+
+- name: See two people, if they are in a group
+  selfhosted.llm.openwebui_user_info:
+    url: http://127.0.0.1:3001
+    token: "{{ session.token }}"
+    emails: [kim@example.com, lee@example.com]
+    groups: [developers]
 """
 
 RETURN = r"""

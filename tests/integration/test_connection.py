@@ -39,7 +39,7 @@ def stored(webui: Server) -> t.Callable[[], dict[str, t.Any]]:
 def test_first_connections(four_times: t.Any, by_hand: t.Any, stored: t.Any) -> None:
     by_hand(enable=None)
     wanted = ["http://gpu1:11434/", {"url": "http://gpu2:11434", "prefix_id": "two", "tags": ["big"], "enable": False}]
-    result = four_times("openwebui_connection", {"connections": wanted})
+    result = four_times("openwebui_connection", {"connections": wanted, "verify": False})
     assert stored() == {
         "ENABLE_OLLAMA_API": True,
         "OLLAMA_BASE_URLS": ["http://gpu1:11434", "http://gpu2:11434"],
@@ -48,9 +48,10 @@ def test_first_connections(four_times: t.Any, by_hand: t.Any, stored: t.Any) -> 
             "1": {"enable": False, "prefix_id": "two", "tags": [{"name": "big"}], **MARK},
         },
     }
+    row = {"owned": True, "action": "added"}
     assert result["connections"] == [
-        {"index": 0, "url": "http://gpu1:11434", "enable": True, "owned": True, "action": "added"},
-        {"index": 1, "url": "http://gpu2:11434", "enable": False, "owned": True, "action": "added"},
+        {**row, "index": 0, "url": "http://gpu1:11434", "prefix_id": "", "enable": True},
+        {**row, "index": 1, "url": "http://gpu2:11434", "prefix_id": "two", "enable": False},
     ]
 
 
@@ -58,7 +59,7 @@ def test_settings_follow_their_url_and_those_by_hand_stay(four_times: t.Any, by_
     mine = {"enable": True, "key": "key by hand", "headers": {"X-Mine": "1"}, "connection_type": "external"}
     left = {"enable": True, "prefix_id": "left", **MARK}
     by_hand(("http://left:11434", left), ("http://mine:11434/", mine), ("http://gpu2:11434", MARK))
-    wanted = {"connections": ["http://gpu1:11434", "http://gpu2:11434"], "exclusive": "owned"}
+    wanted = {"connections": ["http://gpu1:11434", "http://gpu2:11434"], "exclusive": "owned", "verify": False}
     result = four_times("openwebui_connection", wanted)
     assert stored() == {
         "ENABLE_OLLAMA_API": True,
@@ -77,7 +78,7 @@ def test_settings_follow_their_url_and_those_by_hand_stay(four_times: t.Any, by_
 def test_connection_by_hand_that_is_listed_becomes_owned(four_times: t.Any, by_hand: t.Any, stored: t.Any) -> None:
     by_hand(("http://gpu1:11434/", {"enable": True, "auth_type": "bearer", "key": "old"}))
     wanted = [{"url": "http://gpu1:11434", "key": "sentinel-new", "model_ids": ["a:1b"]}]
-    result = four_times("openwebui_connection", {"connections": wanted})
+    result = four_times("openwebui_connection", {"connections": wanted, "verify": False})
     config = {"enable": True, "auth_type": "bearer", "key": "sentinel-new", "model_ids": ["a:1b"], **MARK}
     assert stored()["OLLAMA_BASE_URLS"] == ["http://gpu1:11434"]
     assert stored()["OLLAMA_API_CONFIGS"] == {"0": config}
@@ -85,9 +86,18 @@ def test_connection_by_hand_that_is_listed_becomes_owned(four_times: t.Any, by_h
     assert "sentinel-new" not in str(result)
 
 
+def test_servers_are_tried(four_times: t.Any, failures: t.Any, stored: t.Any, webui: Server, backends: t.Any) -> None:
+    options = {"connections": [backends.small, backends.dead], "exclusive": "all"}
+    message = failures("openwebui_connection", {"url": webui.url, "token": webui.token, **options})[0]
+    assert f"{backends.dead}: POST" in message
+    assert backends.small not in message
+    four_times("openwebui_connection", {"connections": [backends.small], "exclusive": "all"})
+    assert stored()["OLLAMA_BASE_URLS"] == [backends.small]
+
+
 def test_all_others_go(four_times: t.Any, by_hand: t.Any, stored: t.Any) -> None:
     by_hand(("http://a:1", {}), ("http://a:1", {}), ("not a url", {}), ("http://u:secret@b:1", {}))
-    result = four_times("openwebui_connection", {"connections": ["http://a:1"], "exclusive": "all"})
+    result = four_times("openwebui_connection", {"connections": ["http://a:1"], "exclusive": "all", "verify": False})
     assert stored()["OLLAMA_BASE_URLS"] == ["http://a:1"]
     assert "secret" not in str(result)
 
@@ -95,7 +105,8 @@ def test_all_others_go(four_times: t.Any, by_hand: t.Any, stored: t.Any) -> None
 def test_order_is_that_of_the_list(four_times: t.Any, by_hand: t.Any, stored: t.Any) -> None:
     owned = {"enable": True, **MARK}
     by_hand(("http://b:1", {**owned, "prefix_id": "b"}), ("http://mine:1", {}), ("http://a:1", owned))
-    four_times("openwebui_connection", {"connections": ["http://a:1", "http://b:1"], "exclusive": "owned"})
+    options = {"connections": ["http://a:1", "http://b:1"], "exclusive": "owned", "verify": False}
+    four_times("openwebui_connection", options)
     assert stored()["OLLAMA_BASE_URLS"] == ["http://a:1", "http://mine:1", "http://b:1"]
     assert stored()["OLLAMA_API_CONFIGS"] == {"0": owned, "2": {**owned, "prefix_id": "b"}}
 
@@ -113,12 +124,12 @@ def test_list_is_not_emptied_by_accident(
 
 
 BAD_LISTS = [
-    (["gpu1:11434"], "'gpu1:11434' is no URL of the form"),
-    (["http://u:sentinel@gpu1"], "'http://gpu1' is no URL of the form"),
+    (["gpu1:11434"], "'gpu1:11434' is not a URL of the form"),
+    (["http://u:sentinel@gpu1"], "'http://gpu1' is not a URL of the form"),
     (["http://a:1", "http://a:1/"], "http://a:1 is given more than once"),
     ([{"url": "http://a:1", "prefix": "x"}], "prefix. Supported parameters include"),
     ([{"enable": True}], "missing required arguments: url"),
-    ([7], "'7' is no URL of the form"),
+    ([7], "an element of type int is neither a URL nor a dictionary"),
 ]
 
 
@@ -141,6 +152,7 @@ def test_key_is_never_shown(playbook: t.Any, by_hand: t.Any, webui: Server) -> N
             "url": webui.url,
             "token": webui.token,
             "connections": [{"url": "http://gpu1:11434", "key": "sentinel-key"}],
+            "verify": False,
         }
     }
     output = playbook([task], "-vvvv", "--diff")

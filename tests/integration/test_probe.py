@@ -38,7 +38,7 @@ def probed(play: t.Any, webui: Server, backends: t.Any) -> t.Callable[..., dict[
         common = {"url": webui.url, "token": webui.token}
         results = play(
             [
-                {CONNECTION: {**common, "connections": list(backends), "exclusive": "all"}},
+                {CONNECTION: {**common, "connections": list(backends), "exclusive": "all", "verify": False}},
                 {"selfhosted.llm.openwebui_user": {**common, **USER}},
                 {PROBE: {"url": webui.url, **USER, **options}, "check_mode": True},
             ]
@@ -78,6 +78,13 @@ def test_hidden_model_is_not_seen(probed: t.Any, access: t.Any) -> None:
     assert (open_one["model"], open_one["error"]) == ("tinyllama:latest", None)
 
 
+def test_models_are_asked_as_people_ask_them(probed: t.Any, access: t.Any) -> None:
+    access("tinyllama:latest")
+    answered, hidden = probed(models=["tinyllama:latest", "smollm2:135m"], prompt="Say something.")["chats"]
+    assert "tinyllama:latest" in answered["reply"] and answered["error"] is None
+    assert hidden["reply"] is None and "Model not found" in hidden["error"]
+
+
 def test_only_an_embedding_model(probed: t.Any, access: t.Any) -> None:
     access("all-minilm:latest")
     row = probed(backends=[0])["chats"][0]
@@ -90,7 +97,7 @@ def test_open_sign_up_is_seen(play: t.Any, webui: Server) -> None:
     tasks: list[dict[str, t.Any]] = []
     for signup, form in ((True, True), (True, False), (False, True)):
         settings = {"ui.enable_signup": signup, "ui.enable_login_form": form}
-        tasks += [{CONFIG: {**common, "settings": settings}}, {PROBE: {"url": webui.url}}]
+        tasks += [{CONFIG: {**common, "settings": settings, "allow_lockout": True}}, {PROBE: {"url": webui.url}}]
     probes = play(tasks)[1::2]
     assert [probe["signup_open"] for probe in probes] == [True, False, False]
     for probe in probes:

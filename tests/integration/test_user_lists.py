@@ -10,14 +10,13 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 import typing as t
 from pathlib import Path
 
 import pytest
-from webui_server import ADMIN, ROOT, Server, running
+from background import Plays
+from webui_server import ADMIN, Server, running
 
 USER = "selfhosted.llm.openwebui_user"
 
@@ -156,33 +155,6 @@ def test_an_account_that_an_identity_provider_manages(play: t.Any, webui: Server
     assert "the account comes from OAUTH, where its password is" in refused["msg"]
     assert webui.call("GET", "/api/v1/auths/", token=token)[0] == 200
     assert "secret-sub" not in json.dumps([renamed, refused])
-
-
-class Plays:
-    """Runs of one task that the test goes on beside."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-
-    def start(self, name: str, task: dict[str, t.Any]) -> subprocess.Popen[str]:
-        file = self.home / f"{name}.json"
-        variables = {"ansible_python_interpreter": sys.executable}
-        play = {"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": [task]}
-        file.write_text(json.dumps([play]), encoding="utf-8")
-        command = ["ansible-playbook", "--inventory", "localhost,", "--connection", "local", str(file)]
-        settings = {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "OPENWEBUI_"))},
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-        }
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        return subprocess.Popen(command, cwd=ROOT, env=settings, text=True, **pipes)
-
-    def result(self, process: subprocess.Popen[str]) -> dict[str, t.Any]:
-        output = process.communicate(timeout=120)[0]
-        document = json.JSONDecoder().raw_decode(output[output.index("{\n") :])[0]
-        return document["plays"][0]["tasks"][0]["hosts"]["localhost"]
 
 
 @pytest.fixture

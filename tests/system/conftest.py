@@ -38,7 +38,7 @@ class Fleet(user.Fleet):
             [ROOT / "tests" / "demo" / "inventory.yml"],
             {
                 "open_webui_admin": admin,
-                "open_webui_secret_environment": {"OPENAI_API_KEY": self.sentinels["provider"]},
+                "open_webui_secret_environment": {"OAUTH_CLIENT_SECRET": self.sentinels["provider"]},
                 "open_webui_users": [
                     {"email": "kim@example.com", "password": self.sentinels["kim"]},
                     "lee@example.com",

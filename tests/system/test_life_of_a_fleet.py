@@ -58,7 +58,7 @@ REFUSED = {
     "secret in the environment": (
         "true",
         "true",
-        {"open_webui_environment": {"OPENAI_API_KEY": "x"}},
+        {"open_webui_environment": {"OAUTH_CLIENT_SECRET": "x"}},
         "Move them to open_webui_secret_environment",
     ),
     "settings that last until a restart": (

@@ -117,7 +117,7 @@ def test_private_ca_is_in_the_containers(open_webui: t.Any) -> None:
 
 
 def test_secrets_reach_the_container_by_file(open_webui: t.Any) -> None:
-    secret = 'OPENAI_API_KEY=it\'s "quoted" $HOME `id`'
+    secret = 'OAUTH_CLIENT_SECRET=it\'s "quoted" $HOME `id`'
     assert secret in open_webui.check_output("docker exec open-webui cat /proc/1/environ").split("\0")
     assert "quoted" not in json.dumps(inspected(open_webui, "open-webui"))
 

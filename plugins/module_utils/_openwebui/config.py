@@ -4,97 +4,129 @@
 
 # This module_util is PRIVATE to the collection.
 
-"""Settings of the admin panel, as the server exports and imports them: flat keys with JSON values."""
+"""Settings of the admin panel, which the server exports and imports by full names with JSON values."""
 
 from __future__ import annotations
 
-import difflib
-import re
 import typing as t
 
 from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client import InputError, OpenWebUI
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.names import Names
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.settings import SETTINGS
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.settings_effects import HYBRID, write
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.settings_rules import (
+    elsewhere,
+    lockouts,
+    problems,
+)
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.settings_values import (
+    HIDDEN,
+    Settings,
+    flattened,
+    hidden,
+    nested,
+    without_secrets,
+)
 from ansible_collections.selfhosted.llm.plugins.module_utils._reconcile import Changes
 
-SECRET = re.compile(r"key|secret|token|passw|credential", re.IGNORECASE)
-HIDDEN = "(hidden)"
+EXPORT = "/api/v1/configs/export"
+GROUP = "ui.default_group_id"
+OPTIONAL = {name: setting.default for name, setting in SETTINGS.items() if "optional" in setting.marks}
 
 
-def secrets_in(value: t.Any, name: str = "") -> list[str]:
-    """The texts that stand, at any depth, under a name that looks like that of a secret."""
-    if isinstance(value, dict):
-        return [text for key, item in value.items() for text in secrets_in(item, _inner(name, key))]
-    if isinstance(value, list):
-        return [text for item in value for text in secrets_in(item, name)]
-    return [value] if isinstance(value, str) and value and SECRET.search(name) else []
-
-
-def ensure_settings(client: OpenWebUI, settings: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+def ensure_settings(client: OpenWebUI, settings: Settings, allow_lockout: bool, check_mode: bool) -> dict[str, t.Any]:
     """Bring some of the server's settings to the wanted values.
 
-    :raises InputError: an unknown key or a value of another type; nothing was written
+    :arg settings: nested, by full names, or both
+    :raises InputError: a setting cannot be that, or would lock somebody out; nothing was written
     """
-    current = client.get("/api/v1/configs/export", needs=("ui.enable_signup",))
-    _refuse_bad_settings(client, settings, current)
-    different = {key: value for key, value in settings.items() if current[key] != value}
+    current = {**OPTIONAL, **_exported(client)}
+    pairs = flattened(settings, current)
+    found = list(problems(client, pairs, current))
+    wanted = dict(pairs)
+    groups = _groups(client)
+    if GROUP in wanted:
+        wanted[GROUP] = _group_id(groups, wanted[GROUP])
+        found += groups.problems if check_mode else [*groups.problems, *groups.missing]
+    _refuse(client, found)
+    different = {name: value for name, value in wanted.items() if current[name] != value}
+    if not allow_lockout:
+        hint = "If that is meant, set allow_lockout."
+        _refuse(client, list(lockouts(client, current, different)), hint)
     changes = Changes()
-    for key, value in different.items():
-        changes.compare(key, *_shown(key, current[key], value))
+    for name, value in different.items():
+        changes.compare(name, *_shown(name, current[name], value))
     if different and not check_mode:
-        client.post("/api/v1/configs/import", {"config": different})
-        stored = client.get("/api/v1/configs/export", needs=tuple(different))
-        lost = [key for key, value in different.items() if stored[key] != value]
-        if lost:
-            raise ApiError(
-                f"{client.http.base_url} took the settings, but does not have {', '.join(lost)} as sent.",
-                client.http.base_url,
-                200,
-            )
-    return {**changes.result(), "settings": sorted(different)}
+        _carry_out(client, current, different)
+    outcome = {**changes.result(), "settings": sorted(different)}
+    # Only in check mode a group can be missing here: an earlier task of the run may be about to create it.
+    return {**outcome, "warnings": groups.missing} if groups.missing else outcome
 
 
-def _refuse_bad_settings(client: OpenWebUI, settings: dict[str, t.Any], current: dict[str, t.Any]) -> None:
-    problems = []
-    for key, value in settings.items():
-        if key not in current:
-            near = difflib.get_close_matches(key, current, n=1)
-            problems.append(f"there is no setting {key}" + (f" (did you mean {near[0]}?)" if near else ""))
-        elif not _fits(current[key], value):
-            problems.append(f"{key} is of type {_type(current[key])}, not {_type(value)}")
-        elif key == "auth.mfa.enable" and value and not current[key]:
-            problems.append(f"{key} would end every session, this one included: switch it on in the admin panel")
-    if problems:
-        # The server itself would store anything, and has no way to delete a key again.
-        raise InputError(f"Nothing was changed on {client.http.base_url}: {'; '.join(problems)}.", client.http.base_url)
+def describe_settings(client: OpenWebUI, changed_only: bool) -> dict[str, t.Any]:
+    """The settings as :func:`ensure_settings` takes them, and the names of the secrets that are left out."""
+    settings: Settings = {}
+    secrets: list[str] = []
+    for name, value in current_settings(client, changed_only).items():
+        rest, left_out = without_secrets(name, value)
+        settings.update(rest)
+        secrets += left_out
+    return {"changed": False, "settings": nested(settings), "secrets": sorted(secrets)}
 
 
-def _fits(current: t.Any, value: t.Any) -> bool:
-    """Whether a value can stand where this one stands. Null is how the server says that a text or a list is not set."""
-    if current is None or (value is None and not isinstance(current, (bool, int, float))):
-        return True
-    return _type(current) == _type(value)
+def current_settings(client: OpenWebUI, changed_only: bool) -> Settings:
+    """The settings that can be managed here, by full names, secrets included."""
+    exported = _exported(client)
+    others = elsewhere(client, exported)
+    groups = _groups(client)
+    return {
+        name: groups.name(value) if name == GROUP and value else value
+        for name, value in exported.items()
+        if name not in others and not (changed_only and name in SETTINGS and SETTINGS[name].is_default(value))
+    }
 
 
-def _type(value: t.Any) -> str:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return "number"
-    names = {bool: "boolean", str: "string", list: "list", dict: "dictionary", type(None): "null"}
-    return next(name for kind, name in names.items() if isinstance(value, kind))
+def _exported(client: OpenWebUI) -> Settings:
+    return client.get(EXPORT, needs=("ui.enable_signup",))
 
 
-def _shown(key: str, before: t.Any, after: t.Any) -> tuple[t.Any, t.Any]:
-    shown = (_masked(before, key), _masked(after, key))
+def _groups(client: OpenWebUI) -> Names:
+    return Names("group", lambda: [(group["name"], group["id"]) for group in client.get("/api/v1/groups/")])
+
+
+def _group_id(groups: Names, value: t.Any) -> t.Any:
+    """The server wants the identifier; a name means the same group on every server."""
+    is_name = isinstance(value, str) and value and groups.name(value) == value
+    return groups.id(value) if is_name else value
+
+
+def _refuse(client: OpenWebUI, found: list[str], hint: str = "") -> None:
+    if found:
+        url = client.http.base_url
+        raise InputError(f"Nothing was changed on {url}: {'; '.join(found)}.", url, hint=hint)
+
+
+def _carry_out(client: OpenWebUI, current: Settings, different: Settings) -> None:
+    stored = write(client, current, different)
+    if not any(name.startswith("auth.mfa.") for name in different):
+        # Else there is no session any more that could read, and the answer to the write has to do.
+        stored = client.get(EXPORT, needs=tuple(different))
+    lost = [name for name, value in different.items() if stored[name] != value]
+    if lost:
+        url = client.http.base_url
+        raise ApiError(
+            f"{url} took the settings, but does not have {', '.join(lost)} as sent.",
+            url,
+            200,
+            (
+                "Hybrid search goes off again when its reranking model cannot be loaded: see the server's log."
+                if HYBRID in lost
+                else "If somebody else is changing the settings just now, run this again."
+            ),
+        )
+
+
+def _shown(name: str, before: t.Any, after: t.Any) -> tuple[t.Any, t.Any]:
+    shown = (hidden(name, before), hidden(name, after))
     return shown if shown[0] != shown[1] else (f"{HIDDEN} another value", f"{HIDDEN} as given")
-
-
-def _masked(value: t.Any, name: str) -> t.Any:
-    if isinstance(value, dict):
-        return {key: _masked(item, _inner(name, key)) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_masked(item, name) for item in value]
-    return HIDDEN if secrets_in(value, name) else value
-
-
-def _inner(name: str, key: str) -> str:
-    """A secret-looking name covers everything below it."""
-    return name if SECRET.search(name) else key

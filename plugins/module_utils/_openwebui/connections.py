@@ -4,7 +4,7 @@
 
 # This module_util is PRIVATE to the collection.
 
-"""Connections to Ollama servers: a list of URLs, and settings that the server keeps by the place in that list."""
+"""Connections to Ollama servers and to services with the OpenAI API: bringing the server's list to what is wanted."""
 
 from __future__ import annotations
 
@@ -13,83 +13,88 @@ import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError
+from ansible_collections.selfhosted.llm.plugins.module_utils._http import EXCERPT, ApiError
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client import InputError, OpenWebUI
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.connection_kinds import (
+    SECRETS,
+    Connection,
+    Kind,
+    public,
+    stored,
+)
 from ansible_collections.selfhosted.llm.plugins.module_utils._reconcile import Changes
 
-MARK = "selfhosted.llm"
 URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#@]*)?")
-ENTRY: dict[str, t.Any] = {
-    "url": {"type": "str", "required": True},
-    "enable": {"type": "bool", "default": True},
-    "prefix_id": {"type": "str"},
-    "model_ids": {"type": "list", "elements": "str"},
-    "tags": {"type": "list", "elements": "str"},
-    "key": {"type": "str", "no_log": True},
-}
-FIELDS = ("ENABLE_OLLAMA_API", "OLLAMA_BASE_URLS", "OLLAMA_API_CONFIGS")
+AZURE_V1 = re.compile(r"/openai/v1(/|$)")
 
 
-class Connection(t.NamedTuple):
-    """A URL as the server keeps it, and its settings with everything that somebody put there."""
+class Step(t.NamedTuple):
+    """What happens to one connection: ``before`` is None for a new one, ``after`` for one that goes."""
 
-    url: str
-    config: dict[str, t.Any]
+    before: Connection | None
+    after: Connection | None
 
     @property
-    def key(self) -> str:
-        """By what two spellings of the same URL are recognised."""
-        return self.url.rstrip("/")
+    def row(self) -> dict[str, t.Any]:
+        """What a result says of it."""
+        connection = t.cast(Connection, self.after or self.before)
+        return {
+            "url": public(connection.url),
+            "prefix_id": connection.prefix,
+            "enable": connection.config.get("enable", True),
+            "owned": connection.owned,
+            "action": self.action,
+        }
 
     @property
-    def owned(self) -> bool:
-        """Whether this collection made it."""
-        return self.config.get("managed_by") == MARK
-
-    @property
-    def shown(self) -> dict[str, t.Any]:
-        """What may be seen of it; other settings can hold secrets."""
-        fields = ("enable", "prefix_id", "model_ids", "tags")
-        return {"url": _without_user(self.url), **{key: self.config[key] for key in fields if key in self.config}}
-
-
-def secrets_of(connections: list[t.Any]) -> list[str]:
-    """The keys in a module's O(connections)."""
-    return [str(item["key"]) for item in connections if isinstance(item, dict) and item.get("key")]
+    def action(self) -> str:
+        """The word for it in a result."""
+        if self.before is None:
+            return "added"
+        if self.after is None:
+            return "removed"
+        return "none" if self.before == self.after else "updated"
 
 
 def ensure_connections(
-    client: OpenWebUI, connections: list[t.Any], exclusive: str, allow_empty: bool, check_mode: bool
+    client: OpenWebUI,
+    kind: Kind,
+    connections: list[t.Any],
+    exclusive: str,
+    allow_empty: bool,
+    verify: bool,
+    check_mode: bool,
 ) -> dict[str, t.Any]:
-    """Bring the list of Ollama connections to what is wanted.
+    """Bring the connections of one kind to what is wanted.
 
-    :arg connections: URLs, or dicts after ``ENTRY``
+    :arg kind: one of ``KINDS``
+    :arg connections: URLs, or dicts with the options of the kind
     :arg exclusive: which of the others go: ``none``, ``owned`` or ``all``
-    :raises InputError: an entry makes no sense, or the list would be emptied; nothing was written
+    :arg verify: have the server ask those that are new or different before anything is written
+    :raises InputError: an entry makes no sense, a connection is of no use, or the list would be emptied; nothing was
+        written
     """
-    wanted = _validated(client, connections)
-    answer = client.get("/ollama/config", needs=FIELDS)
-    before = _connections(answer)
-    after = _arranged(before, wanted, exclusive)
-    removed = _missing(before, after)
-    if removed and not wanted and not allow_empty:
+    wanted = _validated(client, kind, connections)
+    answer = client.get(f"{kind.path}/config", needs=kind.fields)
+    before = kind.connections(answer)
+    steps = _steps(before, wanted, exclusive)
+    after = [step.after for step in steps if step.after]
+    if len(after) < len(steps) and not wanted and not allow_empty:
         raise InputError(
-            f"The list of connections is empty, and {len(removed)} of {client.http.base_url} would be removed.",
+            f"The list of connections is empty, and {len(steps) - len(after)} of {client.http.base_url} would be "
+            "removed.",
             client.http.base_url,
             hint="If that is meant, set allow_empty.",
         )
-    body = {
-        "ENABLE_OLLAMA_API": bool(wanted) or answer["ENABLE_OLLAMA_API"],
-        "OLLAMA_BASE_URLS": [connection.url for connection in after],
-        "OLLAMA_API_CONFIGS": {str(i): connection.config for i, connection in enumerate(after) if connection.config},
-    }
-    changes = _changes(before, after, removed)
-    changes.compare("ENABLE_OLLAMA_API", answer["ENABLE_OLLAMA_API"], body["ENABLE_OLLAMA_API"])
+    _refuse_useless(client, kind, steps, verify)
+    body = kind.body(after, bool(wanted) or answer[kind.enable])
+    changes = _changes(steps)
+    changes.compare("order", [entry.label for entry in before], [entry.label for entry in after])
+    changes.compare(kind.enable, answer[kind.enable], body[kind.enable])
     if changes and not check_mode:
-        # The server replaces the whole, and a field that is left out becomes null.
-        client.post("/ollama/config/update", body)
-        stored = client.get("/ollama/config", needs=FIELDS)
-        lost = [field for field in FIELDS if stored[field] != body[field]]
+        client.post(f"{kind.path}/config/update", body)
+        stored_now = client.get(f"{kind.path}/config", needs=kind.fields)
+        lost = [field for field in kind.fields if stored_now[field] != body[field]]
         if lost:
             raise ApiError(
                 f"{client.http.base_url} took the connections, but does not have {', '.join(lost)} as sent.",
@@ -97,122 +102,118 @@ def ensure_connections(
                 200,
                 "If somebody else is changing the connections just now, run this again.",
             )
-    return {**changes.result(), "connections": _rows(before, after, removed)}
+    # Those that go stand at the end.
+    rows = [{"index": place if step.after else None, **step.row} for place, step in enumerate(steps)]
+    return {**changes.result(), "connections": rows}
 
 
-def _validated(client: OpenWebUI, connections: list[t.Any]) -> list[Connection]:
+def _validated(client: OpenWebUI, kind: Kind, connections: list[t.Any]) -> list[Connection]:
     wanted: list[Connection] = []
     problems = []
-    validator = ArgumentSpecValidator(ENTRY)
+    validator = ArgumentSpecValidator(kind.options)
     for item in connections:
+        if not isinstance(item, (dict, str)):
+            problems.append(f"an element of type {item.__class__.__name__} is neither a URL nor a dictionary")
+            continue
         result = validator.validate(item if isinstance(item, dict) else {"url": item})
-        problems += result.error_messages
-        entry = result.validated_parameters
-        url = str(entry.get("url") or "").rstrip("/")
-        if not URL.fullmatch(url):
-            problems.append(f"{_without_user(url)!r} is no URL of the form http://gpu1:11434")
-        if url in [connection.url for connection in wanted]:
-            problems.append(f"{url} is given more than once")
-        config = {key: value for key, value in entry.items() if key != "url" and value is not None}
-        if "tags" in config:
-            config["tags"] = [{"name": name} for name in config["tags"]]
-        wanted.append(Connection(url, {**config, "managed_by": MARK}))
+        if result.error_messages:
+            problems += result.error_messages
+            continue
+        connection = stored(result.validated_parameters)
+        problems += _problems(connection)
+        if (connection.address, connection.prefix) in [(other.address, other.prefix) for other in wanted]:
+            problems.append(f"{connection.label} is given more than once")
+        wanted.append(connection)
     if problems:
         raise InputError(f"Nothing was sent to {client.http.base_url}: {'; '.join(problems)}.", client.http.base_url)
     return wanted
 
 
-def _connections(answer: dict[str, t.Any]) -> list[Connection]:
-    configs = answer["OLLAMA_API_CONFIGS"] or {}
-    # Old versions kept the settings by URL; the server still reads them so, and drops them when it writes.
-    return [
-        Connection(url, configs.get(str(index), configs.get(url, {})))
-        for index, url in enumerate(answer["OLLAMA_BASE_URLS"] or [])
-    ]
+def _problems(connection: Connection) -> t.Iterator[str]:
+    if not URL.fullmatch(connection.url):
+        yield f"{public(connection.url)!r} is not a URL of the form http://gpu1:11434 without user and query"
+    if re.search(r"\s", connection.prefix):
+        yield f"{connection.label} has a prefix_id with blanks, so that nobody could be given access to its models"
+    if not all(value.isprintable() for value in connection.secrets):
+        yield f"{connection.label} has a key or header with a character that HTTP cannot carry, a line break perhaps"
 
 
-def _arranged(before: list[Connection], wanted: list[Connection], exclusive: str) -> list[Connection]:
+def _steps(before: list[Connection], wanted: list[Connection], exclusive: str) -> list[Step]:
     """Those made by hand keep their places; the wanted ones take theirs and the end of the list, in their own order."""
-    present = _by_key(before)
-    queue = [
-        (
-            Connection(connection.url, {**present[connection.url].config, **connection.config})
-            if connection.url in present
-            else connection
-        )
-        for connection in wanted
-    ]
-    places = {connection.url for connection in wanted}
-    after = []
-    for connection in before:
-        if connection.key in places:
-            places.remove(connection.key)
-            after.append(queue.pop(0))
+    left = dict(enumerate(before))
+    queue = []
+    for connection in wanted:
+        old = left.pop(_place(left, wanted, connection), None)
+        config = {**(old.config if old else {}), **connection.config}
+        queue.append(Step(old, Connection(connection.url, config)))
+    steps, removed = [], []
+    for index, connection in enumerate(before):
+        if index not in left:
+            steps.append(queue.pop(0))
         elif exclusive == "none" or (exclusive == "owned" and not connection.owned):
-            after.append(connection)
-    return after + queue
-
-
-def _by_key(connections: list[Connection]) -> dict[str, Connection]:
-    found: dict[str, Connection] = {}
-    for connection in connections:
-        found.setdefault(connection.key, connection)
-    return found
-
-
-def _missing(before: list[Connection], after: list[Connection]) -> list[Connection]:
-    left = [connection.key for connection in after]
-    missing = []
-    for connection in before:
-        if connection.key in left:
-            left.remove(connection.key)
+            steps.append(Step(connection, connection))
         else:
-            missing.append(connection)
-    return missing
+            removed.append(Step(connection, None))
+    return steps + queue + removed
 
 
-def _changes(before: list[Connection], after: list[Connection], removed: list[Connection]) -> Changes:
+def _place(left: dict[int, Connection], wanted: list[Connection], connection: Connection) -> int:
+    """Where a connection is among those that are left, or -1. A URL that is there several times goes by its prefix."""
+    same = [index for index, other in left.items() if other.address == connection.address]
+    exact = [index for index in same if left[index].prefix == connection.prefix]
+    alone = sum(other.address == connection.address for other in wanted) == 1
+    return next(iter(exact or (same if alone else [])), -1)
+
+
+def _refuse_useless(client: OpenWebUI, kind: Kind, steps: list[Step], verify: bool) -> None:
+    """What is new or different is asked by the server itself, if that is wanted.
+
+    :raises InputError: with every connection that would be of no use
+    """
+    problems = []
+    for connection in [step.after for step in steps if step.after and step.action != "none"]:
+        config = connection.config
+        if config.get("azure") and not config.get("model_ids") and not AZURE_V1.search(connection.url):
+            problems.append(
+                f"{connection.label}: Azure OpenAI does not list its deployments, so name them in model_ids"
+            )
+        elif verify and config.get("enable", True) and config.get("auth_type") != "system_oauth":
+            problem = connection.without_secrets(_problem(client, kind, connection))
+            problems += [f"{connection.label}: {problem}"] if problem else []
+    if problems:
+        raise InputError(
+            f"Nothing was changed on {client.http.base_url}. It cannot use these connections: {'; '.join(problems)}.",
+            client.http.base_url,
+            hint="Correct the URL, the key or the other settings. For a server that is only down, set verify to false.",
+        )
+
+
+def _problem(client: OpenWebUI, kind: Kind, connection: Connection) -> str:
+    """What the server says when it tries a connection, empty if all is well."""
+    path = f"{kind.path}/verify"
+    body = {"url": connection.url, "key": connection.config.get("key", ""), "config": kind.settings(connection)}
+    try:
+        answer = client.post(path, body)
+    except ApiError as exc:
+        # The status is that of the other server: not even a 401 is the end of our session.
+        return exc.message[:EXCERPT].rstrip(".")
+    if isinstance(answer, list) or (isinstance(answer, dict) and kind.proof in answer):
+        return ""
+    return f"POST {client.http.url(path)} brought an answer without {kind.proof}, so another service is there"
+
+
+def _changes(steps: list[Step]) -> Changes:
     changes = Changes()
-    present = _by_key(before)
-    for connection in removed:
-        changes.compare(f"removed {connection.shown['url']}", connection.shown, None)
-    for connection in after:
-        old = present.get(connection.key)
-        if connection in before:
-            continue
-        if old is None:
-            changes.compare(f"added {connection.url}", None, connection.shown)
-            continue
-        changes.compare(f"{connection.shown['url']} spelling", old.shown["url"], connection.shown["url"])
-        for field in connection.config:
-            values = (old.config.get(field), connection.config[field])
-            if field == "key" and values[0] != values[1]:
-                values = ("another one", "as given")
-            changes.compare(f"{connection.shown['url']} {field}", *values)
-    order = [[entry.shown["url"] for entry in entries] for entries in (before, after)]
-    changes.compare("order", *order)
+    for before, after in steps:
+        if before is None and after is not None:
+            changes.compare(f"added {after.label}", None, after.shown)
+        elif before is not None and after is None:
+            changes.compare(f"removed {before.label}", before.shown, None)
+        elif before is not None and after is not None:
+            changes.compare(f"{after.label} spelling", before.shown["url"], after.shown["url"])
+            for name, value in after.config.items():
+                values = (before.config.get(name), value)
+                if name in SECRETS and values[0] != values[1]:
+                    values = ("another one", "as given")
+                changes.compare(f"{after.label} {name}", *values)
     return changes
-
-
-def _rows(before: list[Connection], after: list[Connection], removed: list[Connection]) -> list[dict[str, t.Any]]:
-    present = _by_key(before)
-    rows = []
-    for index, connection in enumerate(after):
-        old = present.get(connection.key)
-        action = "added" if old is None else "none" if connection in before else "updated"
-        rows.append(_row(index, connection, action))
-    return rows + [_row(None, connection, "removed") for connection in removed]
-
-
-def _row(index: int | None, connection: Connection, action: str) -> dict[str, t.Any]:
-    return {
-        "index": index,
-        "url": connection.shown["url"],
-        "enable": connection.config.get("enable", True),
-        "owned": connection.owned,
-        "action": action,
-    }
-
-
-def _without_user(url: str) -> str:
-    return re.sub(r"//[^/]*@", "//", url)

@@ -26,11 +26,12 @@ PRIVATE_PATHS = (
 LONGEST_REPLY = 64
 
 
-def probe(client: OpenWebUI, backends: list[int], prompt: str) -> dict[str, t.Any]:
+def probe(client: OpenWebUI, backends: list[int], models: list[str], prompt: str) -> dict[str, t.Any]:
     """What a stranger gets, and what the client's account gets if it has one.
 
     :arg client: signs in as an ordinary user, or has no address
     :arg backends: places in the server's list of Ollama connections; each is asked for a chat
+    :arg models: by their ids as users see them; each is asked for a chat
     """
     stranger = OpenWebUI(client.http)
     settings = stranger.get("/api/config", needs=("features",))
@@ -48,7 +49,7 @@ def probe(client: OpenWebUI, backends: list[int], prompt: str) -> dict[str, t.An
         "chats": [],
     }
     if client.email:
-        result.update(_as_user(client, backends, prompt))
+        result.update(_as_user(client, backends, models, prompt))
     return result
 
 
@@ -57,7 +58,7 @@ def _as_stranger(stranger: OpenWebUI, path: str) -> dict[str, t.Any]:
     return {"path": path, "status": status, "refused": status in (401, 403)}
 
 
-def _as_user(client: OpenWebUI, backends: list[int], prompt: str) -> dict[str, t.Any]:
+def _as_user(client: OpenWebUI, backends: list[int], models: list[str], prompt: str) -> dict[str, t.Any]:
     answer = client.sign_in(client.email, client.password)
     client.http.token = answer["token"]
     visible = client.get("/api/models", needs=("data",))["data"]
@@ -66,8 +67,30 @@ def _as_user(client: OpenWebUI, backends: list[int], prompt: str) -> dict[str, t
     return {
         "user": {"email": answer["email"], "role": answer["role"]},
         "models": sorted(model["id"] for model in visible),
-        "chats": [_chat(client, index, served, prompt) for index in backends],
+        "chats": [
+            *(_chat(client, index, served, prompt) for index in backends),
+            *(_chat_with(client, model, prompt) for model in models),
+        ],
     }
+
+
+def _chat_with(client: OpenWebUI, model: str, prompt: str) -> dict[str, t.Any]:
+    """A chat as the interface has it: through what the workspace adds to a model."""
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": prompt}],
+        "stream": False,
+        "max_tokens": LONGEST_REPLY,
+    }
+    row: dict[str, t.Any] = {"index": None, "model": model, "reply": None, "error": None}
+    try:
+        answer = client.post("/api/chat/completions", body)
+        row["reply"] = answer["choices"][0]["message"]["content"].strip()
+    except ServiceError as exc:
+        row["error"] = exc.message
+    except (KeyError, IndexError, TypeError, AttributeError):
+        row["error"] = f"{model} of {client.http.base_url} answered without a message."
+    return row
 
 
 def _chat(client: OpenWebUI, index: int, served: list[dict[str, t.Any]], prompt: str) -> dict[str, t.Any]:

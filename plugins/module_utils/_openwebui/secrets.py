@@ -25,14 +25,23 @@ def pass_on(module: AnsibleModule, value: str) -> None:
     _register(value)
 
 
-def hide_input(module: AnsibleModule, values: t.Iterable[str]) -> None:
-    """Mask secrets inside options that also hold other things. They are never part of a result."""
-    for value in filter(None, values):
-        module.no_log_values.add(value)
-        _register(value)
-
-
 def _register(value: str) -> None:
     """Have ansible-core mask what it shows, and not what it passes on."""
     if register_secret:
         register_secret(value)
+
+
+class DiscreetModule(AnsibleModule):
+    """A module that repeats its options nowhere, also when they are refused: no option marks the secrets inside them.
+
+    Masking them by value would not do. A key is often a word like "ollama", which the result's URLs hold as well.
+    """
+
+    def __init__(self, **kwargs: t.Any) -> None:
+        super().__init__(no_log=True, **kwargs)
+
+    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
+        super().exit_json(invocation={}, **kwargs)
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        super().fail_json(msg, invocation={}, **kwargs)

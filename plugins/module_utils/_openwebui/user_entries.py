@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import re
 import typing as t
-from urllib.parse import urlsplit
 
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui import pictures
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client import InputError
 
 CONTROL = "\x00-\x1f\x7f"
 ADDRESS = re.compile(rf"[^@\s{CONTROL}]+@(localhost|[^@\s{CONTROL}]+\.[^@\s{CONTROL}]+)")
 LONGEST_PASSWORD = 72
-# The server's own rules for pictures: any other path would make browsers send authenticated requests to it.
-PICTURE_PATH = re.compile(r"|/user\.png|/favicon\.png|/static/favicon\.png|/api/v1/users/[^/?#]+/profile/image")
-PICTURE_DATA = re.compile(r"data:image/(png|jpeg|gif|webp);base64,", re.IGNORECASE)
 
 
 class Wanted(t.NamedTuple):
@@ -75,18 +72,4 @@ def _problems(entry: Wanted) -> t.Iterator[str]:
         yield f"has a password that is empty or longer than {LONGEST_PASSWORD} bytes"
     if entry.state == "present" and entry.update_password == "always" and entry.password is None:
         yield "has update_password always, and no password"
-    if entry.profile_image_url is not None and not _is_picture(entry.profile_image_url):
-        yield (
-            "has a profile_image_url that is no URL with http or https, no data:image URI (PNG, JPEG, GIF or WebP in "
-            "base64) and not /user.png"
-        )
-
-
-def _is_picture(url: str) -> bool:
-    if PICTURE_PATH.fullmatch(url) or PICTURE_DATA.match(url):
-        return True
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
+    yield from pictures.problems(entry.profile_image_url)

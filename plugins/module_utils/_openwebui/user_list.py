@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import itertools
 import typing as t
 
-from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client import OpenWebUI
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.paging import all_pages
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.session import own_account
 
 Row = dict[str, t.Any]
-ATTEMPTS = 3
 
 
 class UserList:
@@ -30,7 +28,11 @@ class UserList:
     def __init__(self, client: OpenWebUI, complete: bool) -> None:
         self.client = client
         self.complete = complete
-        rows = _all_pages(client) if complete else client.get("/api/v1/users/all", needs=("users",))["users"]
+        if complete:
+            # By address, because no two accounts have the same: the order of equal times may differ between requests.
+            rows = all_pages(client, "/api/v1/users/?order_by=email&direction=asc", "users")
+        else:
+            rows = client.get("/api/v1/users/all", needs=("users",))["users"]
         self.rows: dict[str, Row] = {row["email"].lower(): row for row in rows}
         """By the address in lower case."""
 
@@ -70,24 +72,3 @@ def shown_picture(url: str | None) -> str | None:
         return url
     digest = hashlib.sha256(url.encode()).hexdigest()
     return f"{url.partition(',')[0]},... ({len(url)} characters, SHA-256 {digest[:16]})"
-
-
-def _all_pages(client: OpenWebUI) -> list[Row]:
-    for _attempt in range(ATTEMPTS):
-        rows: dict[str, Row] = {}
-        totals = set()
-        for page in itertools.count(1):
-            # By address, because no two accounts have the same: the order of equal times may differ between requests.
-            path = f"/api/v1/users/?order_by=email&direction=asc&page={page}"
-            answer = client.get(path, needs=("users", "total"))
-            rows.update({row["id"]: row for row in answer["users"]})
-            totals.add(answer["total"])
-            if len(rows) >= answer["total"] or not answer["users"]:
-                break
-        if totals == {len(rows)}:
-            return list(rows.values())
-    raise ApiError(
-        f"The accounts of {client.http.base_url} changed while they were read, {ATTEMPTS} times.",
-        client.http.base_url,
-        hint="Run this again when nobody else changes accounts.",
-    )

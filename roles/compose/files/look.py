@@ -5,7 +5,8 @@
 """Looks at an installation from a compose file, on its host, and changes nothing.
 
 Argument: a JSON object with ``project`` ("" for whichever there is), ``services`` and ``names`` (of the services and of
-our containers, by role) and ``given`` (names of the secret variables that the inventory has).
+our containers, by role), ``given`` (names of the secret variables that the inventory has) and ``overridden`` (patterns
+of the variables that the database of Open WebUI overrides, so that it has their values already).
 Prints a JSON object: ``state`` (absent, stopped, running, adopted or adopted_stopped), ``problems``, ``notes``, ``old``
 (its containers, by role), ``ours`` (names of containers), ``directory`` (of its file), ``data`` (where its Open WebUI
 has it) and, of a running one, ``url``, ``images`` and ``variables``: what our roles need to run the same.
@@ -91,7 +92,7 @@ def published(role, container):
     return [one for one in bindings if one["HostIp"] != "::" or {**one, "HostIp": "0.0.0.0"} not in bindings]
 
 
-def differences(role, container, image, given):
+def differences(role, container, image, wish):
     """What our role would not run as the compose file did."""
     config, host = container["Config"], container["HostConfig"]
     mounts = [mount["Destination"] for mount in container["Mounts"] if mount["Destination"] != DATA[role]]
@@ -114,7 +115,8 @@ def differences(role, container, image, given):
     unknown = [name for name in names if re.fullmatch(UNKNOWN[role], name)]
     if unknown:
         yield f"has settings that are not taken over: {', '.join(unknown)}"
-    secret = [name for name, value in taken(role, names).items() if is_secret(name, value) and name not in given]
+    kept = taken(role, names, wish)
+    secret = [name for name, value in kept.items() if is_secret(name, value) and name not in wish["given"]]
     if secret:
         place = {
             "open_webui": "put them into open_webui_secret_environment",
@@ -127,8 +129,8 @@ def is_secret(name, value):
     return bool((value and SECRET.fullmatch(name)) or re.search("//[^/]*@", value))
 
 
-def taken(role, names):
-    left = f"{REPLACED[role]}|{UNKNOWN[role]}"
+def taken(role, names, wish):
+    left = "|".join([REPLACED[role], UNKNOWN[role], *(wish["overridden"] if role == "open_webui" else [])])
     return {name: value for name, value in names.items() if not re.fullmatch(left, name)}
 
 
@@ -173,7 +175,7 @@ def neighbours(old):
     return sorted(name.lstrip("/") for name in found - known)
 
 
-def describe(role, container, image, running):
+def describe(role, container, image, running, wish):
     """The role's variables."""
     names = environment(container, image)
     mount = data_of(role, container)
@@ -185,7 +187,7 @@ def describe(role, container, image, running):
         f"{role}_version": running,
         f"{role}_volume": mount["Name"] if mount["Type"] == "volume" else mount["Source"],
         f"{role}_environment": {
-            name: value for name, value in taken(role, names).items() if not is_secret(name, value)
+            name: value for name, value in taken(role, names, wish).items() if not is_secret(name, value)
         },
     }
     if container["HostConfig"]["Memory"]:
@@ -205,18 +207,18 @@ def describe(role, container, image, running):
     return variables
 
 
-def examine(old, given):
+def examine(old, wish):
     """What a running installation is, and what speaks against taking it over."""
     problems, notes, variables, images = [], [], {}, {}
     for role, container in old.items():
         name = container["Name"].lstrip("/")
         (image,) = inspect("image", [container["Image"]])
         running, silence = version(role, container)
-        found = [*differences(role, container, image, given), *([silence] if silence else [])]
+        found = [*differences(role, container, image, wish), *([silence] if silence else [])]
         problems += [f"{name} {problem}" for problem in found]
         if found:
             continue
-        variables.update(describe(role, container, image, running))
+        variables.update(describe(role, container, image, running, wish))
         images[role] = {"id": container["Image"], "tag": TAG_PREFIX[role] + running}
         if container["HostConfig"]["ExtraHosts"]:
             notes.append(f"extra_hosts of {name} is not taken over")
@@ -286,7 +288,7 @@ def main():
     elif old and old.keys() != found.keys():
         result["problems"] = [f"it has no {wish['services'][role]}" for role in found.keys() - old.keys()]
     elif up == old.keys() and old:
-        result.update(state="running", **examine(old, wish["given"]))
+        result.update(state="running", **examine(old, wish))
         for role, some in ours.items():
             if any(data_of(role, one).get("Source") != data_of(role, old[role]).get("Source") for one in some):
                 result["problems"].append(f"{wish['names'][role]} of this collection is there already, with other data")

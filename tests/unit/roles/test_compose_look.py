@@ -41,7 +41,9 @@ class World:
         self.old[role]["Config"]["Env"] = [*entries, *self.old[role]["Config"]["Env"]]
 
     def examine(self) -> dict[str, t.Any]:
-        return self.look.examine(self.old, self.given)
+        return self.look.examine(
+            self.old, {"given": self.given, "overridden": ["OPENAI_API_KEYS?", "USER_PERMISSIONS_.*"]}
+        )
 
 
 @pytest.fixture
@@ -93,9 +95,11 @@ def test_what_a_file_can_say_beside_that(world: World) -> None:
         "WEBUI_ADMIN_PASSWORD=of the first start",
         "ENABLE_SIGNUP=true",
         "BYPASS_MODEL_ACCESS_CONTROL=True",
-        "OPENAI_API_KEY=sk-given",
+        "OAUTH_CLIENT_SECRET=given",
+        "OPENAI_API_KEY=in the database",
+        "USER_PERMISSIONS_CHAT_DELETE=in the database",
     )
-    world.given = ["OPENAI_API_KEY"]
+    world.given = ["OAUTH_CLIENT_SECRET"]
     world.environment("ollama", "OLLAMA_KEEP_ALIVE=24h")
     webui["HostConfig"]["Memory"] = 4 << 30
     webui["Config"]["Image"] = "registry.example.com:5000/open-webui@sha256:0123"
@@ -221,8 +225,8 @@ REFUSED: dict[str, tuple[t.Callable[[World], t.Any], str]] = {
     "database": (environment("open_webui", "DATABASE_URL=postgresql://db/chat"), "not taken over: DATABASE_URL"),
     "address of Ollama": (environment("ollama", "OLLAMA_HOST=0.0.0.0:80"), "not taken over: OLLAMA_HOST"),
     "secret": (
-        environment("open_webui", "OPENAI_API_KEY=sk-one"),
-        "OPENAI_API_KEY; put them into open_webui_secret_environ",
+        environment("open_webui", "OAUTH_CLIENT_SECRET=one"),
+        "OAUTH_CLIENT_SECRET; put them into open_webui_secret_environ",
     ),
     "secret of Ollama": (environment("ollama", "HTTPS_PROXY=http://me:pw@proxy"), "HTTPS_PROXY; our role has no place"),
     "two addresses": (
@@ -296,7 +300,7 @@ def test_state(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     old = {role: [] if old_runs is None else [container] for role, container in world.old.items()}
     ours = {"open_webui": [] if ours_runs is None else [mine], "ollama": []}
     monkeypatch.setattr(world.look, "find", lambda _wish: (old, ours))
-    wish = {"names": {"open_webui": "open-webui", "ollama": "ollama"}, "given": []}
+    wish = {"names": {"open_webui": "open-webui", "ollama": "ollama"}, "given": [], "overridden": []}
     monkeypatch.setattr(world.look.sys, "argv", ["look.py", json.dumps(wish)])
     world.look.main()
     found = json.loads(capsys.readouterr().out)

@@ -19,6 +19,7 @@ from ansible_collections.selfhosted.llm.plugins.action import openwebui_session
 from ansible_collections.selfhosted.llm.plugins.action.openwebui_session import SESSION, ActionModule
 
 USER = "selfhosted.llm.openwebui_user"
+KEY = "selfhosted.llm.openwebui_api_key"
 URL = {"url": "http://127.0.0.1:3001"}
 CREDENTIALS = {**URL, "admin_email": "admin@example.com", "admin_password": "secret words"}
 ENDED = {
@@ -279,10 +280,23 @@ def test_async_uses_the_session_and_does_not_renew_it(run, target):
     assert target.wrap_async == [False, True, 0, False, 0]
 
 
-def test_a_session_is_not_opened_by_async(run, target):
+@pytest.mark.parametrize("module", [SESSION, KEY])
+def test_a_secret_is_not_left_in_a_file_by_async(run, target, module):
     with pytest.raises(AnsibleActionFail, match="does not support async"):
-        run(SESSION, CREDENTIALS, async_val=60)
+        run(module, CREDENTIALS, async_val=60)
     assert target.calls == []
+
+
+def test_a_result_that_holds_a_key_is_hidden(run, target):
+    target.results = {"changed": True, "key": "sk-1"}
+    hidden = {"changed": True, "key": "sk-1", "_ansible_no_log": True}
+    assert run(KEY, CREDENTIALS) == hidden
+    assert target.no_log == [True, True]
+    target.honoured.clear()
+    # Also when the session was renewed meanwhile.
+    assert run(KEY, CREDENTIALS) == hidden
+    target.results = {"changed": True, "key": None, "warnings": ["?"]}
+    assert run(KEY, CREDENTIALS) == target.results
 
 
 def test_without_a_place_to_keep_it_every_task_signs_in(run, target, tmp_path, monkeypatch):

@@ -25,7 +25,7 @@ def config(*connections, enable=True):
 
 @pytest.fixture
 def run(server, run_module):
-    common = {"url": server.url, "token": "token-in-use"}
+    common = {"url": server.url, "token": "token-in-use", "verify": False}
     return lambda params, **how: run_module(openwebui_connection, {**common, **params}, **how)
 
 
@@ -68,7 +68,7 @@ def test_the_recorded_configuration_has_the_shape_of_these_tests(recording):
 def test_add_to_an_empty_list(states, enable):
     result = states({"connections": ["http://a:1/"]}, config(enable=enable), config(("http://a:1", OURS)))
     assert result["connections"] == [
-        {"index": 0, "url": "http://a:1", "enable": True, "owned": True, "action": "added"}
+        {"index": 0, "url": "http://a:1", "prefix_id": "", "enable": True, "owned": True, "action": "added"}
     ]
     assert ("ENABLE_OLLAMA_API" in result["diff"]["after"]) is (enable is not True)
 
@@ -154,6 +154,28 @@ def test_the_order_is_that_of_the_list_around_those_by_hand(states):
     assert result["diff"]["after"] == {"order": ["http://a:1", "http://mine:1", "http://b:1"]}
 
 
+def test_a_server_is_tried_by_open_webui_before_it_is_connected(run, server):
+    connection = {"url": "http://a:1", "key": "k"}
+    settings = {**OURS, "key": "k"}
+    server.expect(*READ, answer=config())
+    server.expect(
+        "POST", "/ollama/verify", {"url": "http://a:1", "key": "k", "config": settings}, answer={"version": "1"}
+    )
+    server.expect(*WRITE, config(("http://a:1", settings)), answer={})
+    server.expect(*READ, answer=config(("http://a:1", settings)))
+    assert run({"connections": [connection], "verify": True})["changed"] is True
+
+
+def test_a_server_that_is_down_is_not_connected(run, server):
+    server.expect(*READ, answer=config())
+    body = {"url": "http://a:1", "key": "", "config": OURS}
+    answer = {"detail": "Open WebUI: Server Connection Error"}
+    server.expect("POST", "/ollama/verify", body, status=500, answer=answer)
+    message = run({"connections": ["http://a:1"], "verify": True}, fails=True)["msg"]
+    assert "http://a:1: POST" in message
+    assert "Server Connection Error" in message
+
+
 def test_a_key_that_differs_is_written_and_not_shown(states):
     before = config(("http://a:1", {**OURS, "key": "sentinel-old"}))
     after = config(("http://a:1", {**OURS, "key": "sentinel-new"}))
@@ -204,16 +226,16 @@ def test_another_answer_than_the_configuration(run, server):
 @pytest.mark.parametrize(
     ("connection", "words"),
     [
-        ("a:1", "'a:1' is no URL of the form http://gpu1:11434"),
-        ("ftp://a:1", "'ftp://a:1' is no URL"),
-        ("http://", "'http:' is no URL"),
-        ("http://a:1/?x=1", "'http://a:1/?x=1' is no URL"),
-        ("http://me:sentinel@a:1", "'http://a:1' is no URL"),
+        ("a:1", "'a:1' is not a URL of the form http://gpu1:11434 without user and query"),
+        ("ftp://a:1", "'ftp://a:1' is not a URL"),
+        ("http://", "'http:' is not a URL"),
+        ("http://a:1/?x=sentinel", "'http://a:1/' is not a URL"),
+        ("http://me:sentinel@a:1", "'http://a:1' is not a URL"),
         ("http://good:1/", "http://good:1 is given more than once"),
         ({"url": "http://a:1", "prefix": "p"}, "prefix. Supported parameters include"),
         ({"enable": True}, "missing required arguments: url"),
         ({"url": "http://a:1", "enable": "maybe"}, "enable"),
-        (7, "'7' is no URL"),
+        (7, "an element of type int is neither a URL nor a dictionary"),
     ],
 )
 def test_bad_input_is_refused_for_the_whole_list_before_anything_is_sent(run, server, connection, words):

@@ -174,6 +174,24 @@ def test_a_backend_without_models_does_not_stop_the_others(run, strangers, users
     assert answered["reply"] == "Hello"
 
 
+def test_models_of_the_workspace_are_asked_as_users_ask_them(run, strangers, users, server, recorded):
+    strangers()
+    users()
+    answers = [
+        {"answer": {"choices": [{"message": {"role": "assistant", "content": " Hello. "}}]}},
+        {"status": 404, "answer": {"detail": "Model not found"}},
+        {"answer": {"choices": []}},
+    ]
+    for model, answer in zip(("desk", "gone", "odd"), answers):
+        messages = [{"role": "user", "content": "Ping"}]
+        body = {"model": model, "messages": messages, "stream": False, "max_tokens": 64}
+        server.expect("POST", "/api/chat/completions", body, sent=TOKEN, **answer)
+    desk, gone, odd = run({**USER, "models": ["desk", "gone", "odd"], "prompt": "Ping"})["chats"]
+    assert desk == {"index": None, "model": "desk", "reply": "Hello.", "error": None}
+    assert gone["reply"] is None and "404: Model not found" in gone["error"]
+    assert odd["error"] == f"odd of {server.url} answered without a message."
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
