@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 import typing as t
 from pathlib import Path
 
@@ -48,7 +49,8 @@ def nothing_changed(run: Run) -> None:
 def failed_with(run: Run, *words: str) -> None:
     """The run has failed, and its last message says all of this, which no message before it does."""
     assert run.code != 0, run.output
-    parts = [part.partition("\nTASK [")[0] for part in run.output.split("\nfatal: ")[1:]]
+    # Of a task with a loop each item stands for itself.
+    parts = [part.partition("\nTASK [")[0] for part in re.split(r"\n(?:fatal|failed): ", run.output)[1:]]
     *before, last = [" ".join(part.split()) for part in parts]
     assert [each for each in words if each not in last] == [], run.output
     assert [each for each in words if any(each in message for message in before)] == [], run.output
