@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -87,6 +88,8 @@ class Fleet:
         return subprocess.Popen(
             ["ansible-playbook", *inventories, *secrets, *self.extra, playbook, *arguments],
             cwd=ROOT,
+            # Molecule wants colours, which would stand between the words.
+            env={**os.environ, "ANSIBLE_FORCE_COLOR": "false"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
