@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from webui_server import ROOT, Server
+from webui_server import ROOT, Server, running
 
 PAGE = (ROOT / "docs" / "api-clients.md").read_text(encoding="utf-8")
 ADDRESS = "https://chat.example.com"
@@ -56,6 +56,13 @@ class Client:
         connection.request(method, path, json.dumps(body) if body else None, headers)
         response = connection.getresponse()
         return response.status, response.headers.get_content_type(), response.read().decode()
+
+
+@pytest.fixture(scope="module")
+def webui(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Server]:
+    """A server of these tests, which would meet the account of others on a shared one."""
+    with running(tmp_path_factory.mktemp("webui-api-clients")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,19 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from webui_server import Server
+from webui_server import Server, running
 
 CI = "ci@localhost"
 MODULE = "selfhosted.llm.openwebui_api_key"
 OWNER = "/api/v1/users/user/status"
 KEY = re.compile("sk-[0-9a-f]{32}")
+
+
+@pytest.fixture(scope="module")
+def webui(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Server]:
+    """A server of these tests, which would meet the account of others on a shared one."""
+    with running(tmp_path_factory.mktemp("webui-api-key")) as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -30,7 +30,9 @@ class Fleet(user.Fleet):
 
     def __init__(self) -> None:
         # Random, so that finding one anywhere is no accident.
-        self.sentinels = {name: f"sentinel-{name}-{secrets.token_hex(12)}" for name in ("admin", "provider", "kim")}
+        self.sentinels = {
+            name: f"sentinel-{name}-{secrets.token_hex(12)}" for name in ("admin", "provider", "kim", "noor")
+        }
         self.seen_processes: set[str] = set()
         admin = {"email": "admin@example.com", "name": "Ada Admin", "password": self.sentinels["admin"]}
         super().__init__(
@@ -42,6 +44,8 @@ class Fleet(user.Fleet):
                 "open_webui_users": [
                     {"email": "kim@example.com", "password": self.sentinels["kim"]},
                     "lee@example.com",
+                    # The member of the demo's group.
+                    {"email": "noor@example.com", "password": self.sentinels["noor"]},
                 ],
                 "open_webui_users_password_directory": str(FOLDER / "first-passwords"),
             },
