@@ -102,7 +102,8 @@ def test_secrets_are_written_and_never_shown(run, server, export):
     server.expect(*WRITE, {"config": settings}, answer={})
     server.expect(*READ, answer={**before, **settings})
     result = run(settings)
-    assert result["invocation"] == {}
+    # Newer versions of ansible-core leave an empty one out.
+    assert result.get("invocation", {}) == {}
     assert result["diff"] == {
         "before": {"web.search.kagi_search_api_key": "(hidden) another value", "models.default_params": {}},
         "after": {
