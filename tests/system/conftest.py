@@ -42,10 +42,10 @@ class Fleet(user.Fleet):
                 "open_webui_admin": admin,
                 "open_webui_secret_environment": {"OAUTH_CLIENT_SECRET": self.sentinels["provider"]},
                 "open_webui_users": [
+                    # The member of the demo's group, whom its summary takes first.
+                    {"email": "noor@example.com", "password": self.sentinels["noor"]},
                     {"email": "kim@example.com", "password": self.sentinels["kim"]},
                     "lee@example.com",
-                    # The member of the demo's group.
-                    {"email": "noor@example.com", "password": self.sentinels["noor"]},
                 ],
                 "open_webui_users_password_directory": str(FOLDER / "first-passwords"),
             },

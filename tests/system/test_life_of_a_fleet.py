@@ -292,17 +292,15 @@ def test_the_session_policy_applies_after_the_first_start(fleet: Fleet) -> None:
 
 
 def test_verify_notices_a_hidden_model(fleet: Fleet) -> None:
-    model = "{{ ollama_models[0].name }}"
-    request = {
-        "method": "POST",
-        "headers": {"Authorization": "Bearer {{ session.token }}"},
-        "body_format": "json",
-    }
-    row = {"id": model, "name": model, "meta": {}, "params": {}, "is_active": False}
-    as_admin(fleet, {"ansible.builtin.uri": {**request, "url": f"{URL}/api/v1/models/create", "body": row}})
+    toggle = f"{URL}/api/v1/models/model/toggle?id={{{{ ollama_models[0].name | urlencode }}}}"
+    headers = {"Authorization": "Bearer {{ session.token }}"}
+    switch = {"ansible.builtin.uri": {"method": "POST", "headers": headers, "url": toggle}}
+    as_admin(fleet, switch)
+    # Of a server on which everybody is to see all models.
+    fleet.extra = ["-e", json.dumps({"open_webui_model_access": "public", "open_webui_models": []})]
     refused_by_verify(fleet, "An ordinary user of Open WebUI on gpu1 does not see")
-    undo = {**request, "url": f"{URL}/api/v1/models/model/delete", "body": {"id": model}}
-    as_admin(fleet, {"ansible.builtin.uri": undo})
+    fleet.extra = []
+    as_admin(fleet, switch)
     assert fleet.play("playbooks/verify.yml").code == 0
 
 
