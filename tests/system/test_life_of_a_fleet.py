@@ -338,7 +338,7 @@ def test_another_version_keeps_the_data_of_before(fleet: Fleet) -> None:
         "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM user').fetchone()[0])"
     )
     for database in (f"{snapshot}/webui.db", f"{backup}/data/webui.db"):
-        assert fleet.execute("gpu1", f'python3 -c "{query}" {database}').strip() == "6"
+        assert fleet.execute("gpu1", f'python3 -c "{query}" {database}').strip() == "7"
 
 
 def test_a_version_older_than_the_data_is_refused(fleet: Fleet) -> None:
