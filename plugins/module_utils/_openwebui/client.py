@@ -57,12 +57,28 @@ class SessionEnded(ApiError):
         return result
 
 
+class Incomplete(ServiceError):
+    """Not all of a list is as wanted.
+
+    :arg cause: the error to report
+    :arg outcome: what was done nevertheless
+    """
+
+    def __init__(self, cause: ServiceError, outcome: dict[str, t.Any]) -> None:
+        super().__init__(cause.message, cause.url, cause.status, cause.hint)
+        self.cause = cause
+        self.outcome = outcome
+
+    def result(self) -> dict[str, t.Any]:
+        return {**self.outcome, **self.cause.result()}
+
+
 class Refusal(t.NamedTuple):
     """What a status with an answer that begins with some words means, and the next step."""
 
     status: int
     words: str
-    error: type[ApiError]
+    error: type[ServiceError]
     hint: str
 
 

@@ -15,7 +15,7 @@ import time
 import typing as t
 
 from ansible_collections.selfhosted.llm.plugins.module_utils._http import ServiceError
-from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client import OpenWebUI
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client import Incomplete, OpenWebUI
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.names import unknown
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.paging import PAGE, all_pages
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.permissions import (
@@ -24,7 +24,6 @@ from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.permissi
     merged,
 )
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.resource import Resource, Row, Step
-from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.users import Incomplete
 
 PATH = "/api/v1/groups/"
 NEEDS = ("id", "name", "description", "permissions", "data", "created_at")

@@ -18,6 +18,7 @@ from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiErr
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui import access
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client import (
     UNKNOWN_VERSION,
+    Incomplete,
     InputError,
     OpenWebUI,
     RateLimited,
@@ -25,7 +26,6 @@ from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client i
 )
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.names import Names
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.step import Differences, Row, Step, differences
-from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.users import Incomplete
 from ansible_collections.selfhosted.llm.plugins.module_utils._reconcile import Changes
 
 ATTEMPTS = 3

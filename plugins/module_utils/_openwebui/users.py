@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError, ConnectError, ServiceError
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client import (
+    Incomplete,
     InputError,
     NoSession,
     OpenWebUI,
@@ -40,22 +41,6 @@ THREADS = 4
 SHOWN = 5
 # After these every other account would fail as well.
 STOPS = (SessionEnded, RateLimited, ConnectError)
-
-
-class Incomplete(ServiceError):
-    """Not all accounts are as wanted.
-
-    :arg cause: the error to report
-    :arg outcome: what was done nevertheless
-    """
-
-    def __init__(self, cause: ServiceError, outcome: dict[str, t.Any]) -> None:
-        super().__init__(cause.message, cause.url, cause.status, cause.hint)
-        self.cause = cause
-        self.outcome = outcome
-
-    def result(self) -> dict[str, t.Any]:
-        return {**self.outcome, **self.cause.result()}
 
 
 def ensure_users(
