@@ -13,7 +13,7 @@ import re
 import secrets
 import typing as t
 
-from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError
+from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError, ServiceError
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client import (
     REFUSALS,
     InputError,
@@ -23,11 +23,11 @@ from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client i
     WrongPassword,
 )
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.names import Names
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.session import own_account
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.user_list import Row, UserList
 from ansible_collections.selfhosted.llm.plugins.module_utils._reconcile import Changes
 
 API_KEY = "/api/v1/auths/api_key"
-OWNER = "/api/v1/users/user/status"
 KEY = re.compile(r"sk-[!-~]+")
 # Nobody gets mail there, and no directory signs anybody in as it: so what we take over is no person's account.
 ADDRESS = re.compile(r"[^@\s\x00-\x1f\x7f]+@localhost")
@@ -35,7 +35,7 @@ ROLE = "user"
 DISABLED = "pending"
 
 
-class Unusable(ApiError):
+class Unusable(ServiceError):
     """The server takes the key from nobody."""
 
 
@@ -137,14 +137,11 @@ class Program:
 
     def _owns(self, row: Row, key: str) -> bool:
         try:
-            owner = self._as(key).call("GET", OWNER, needs=("id", "email"), refusals=KEY_REFUSALS)
+            owner = own_account(self._as(key), KEY_REFUSALS)
         except Unusable:
             return False
-        except ApiError as exc:
-            # The path hangs on a switch (users.enable_status), may be closed to keys, and older versions have another.
-            if exc.status not in (200, 403):
-                raise
-            owner = {"id": row.get("id"), "email": "another account"}
+        # Where the server does not tell, a key that works counts as the account's.
+        owner = owner or {"id": row.get("id"), "email": "another account"}
         if owner["id"] != row.get("id") or not row:
             raise self._refusal(f"the key given is not that of {self.email}, but of {owner['email']}")
         return True

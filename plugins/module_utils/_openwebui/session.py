@@ -13,7 +13,9 @@ import typing as t
 
 from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError, ServiceError
 from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client import (
+    REFUSALS,
     OpenWebUI,
+    Refusal,
     SessionEnded,
     WrongPassword,
 )
@@ -44,12 +46,15 @@ def open_session(client: OpenWebUI) -> dict[str, t.Any]:
     return _session(client, answer["token"], answer["expires_at"], answer)
 
 
-def own_account(client: OpenWebUI) -> dict[str, t.Any] | None:
-    """The account that the client acts as, or None: an API key on a server that does not tell whose it is."""
+def own_account(client: OpenWebUI, refusals: tuple[Refusal, ...] = REFUSALS) -> dict[str, t.Any] | None:
+    """The account that the client acts as, or None: an API key on a server that does not tell whose it is.
+
+    :arg refusals: what the server's refusals of a key mean
+    """
     if not (client.http.token or "").startswith(API_KEY):
         return client.get("/api/v1/auths/", needs=ACCOUNT)
     try:
-        return client.get("/api/v1/users/user/status", needs=ACCOUNT)
+        return client.call("GET", "/api/v1/users/user/status", needs=ACCOUNT, refusals=refusals)
     except ApiError as exc:
         # The path hangs on a switch (users.enable_status), may be closed to keys, and older versions have another one.
         if exc.status not in (200, 403):
