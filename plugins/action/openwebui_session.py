@@ -12,7 +12,9 @@ from pathlib import Path
 
 from ansible import constants
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.session import remark
 from ansible_collections.selfhosted.llm.plugins.plugin_utils._openwebui_sessions import Sessions
 
 SESSION = "selfhosted.llm.openwebui_session"
@@ -21,6 +23,7 @@ SECRETS = {SESSION: "token", "selfhosted.llm.openwebui_api_key": "key"}
 CONNECTION = ("url", "headers", "validate_certs", "ca_path", "timeout", "admin_email", "admin_password")
 
 Result = dict[str, t.Any]
+display = Display()
 
 
 class ActionModule(ActionBase):
@@ -71,6 +74,10 @@ class ActionModule(ActionBase):
                 session = self._execute_module(SESSION, _with(arguments, token), task_vars=self._task_vars)
             if self._account and not session.get("failed") and session["token"] != token:
                 self._sessions.keep(self._account, session["token"])
+        warning = remark(session.get("version"), str(arguments.get("url") or ""))
+        if warning:
+            # Ansible shows the same words once in a run, and nothing of a result that is hidden.
+            display.warning(warning)
         return session
 
     def _module(self, token: str) -> Result:

@@ -128,6 +128,18 @@ models:
   type: list
   elements: str
   sample: ["llama3.2:1b"]
+without_tools:
+  description:
+    - Models that do not answer in the browser, although they do through the API. Open WebUI 0.12 sends tools of its own
+      with each message that somebody writes there, and Ollama refuses them for a model that cannot use tools.
+    - The capability C(builtin_tools) of O(selfhosted.llm.openwebui_model#module:models[].capabilities) set to V(false)
+      mends it, or C(models.default_metadata) of M(selfhosted.llm.openwebui_config) for all models at once. A model
+      whose parameter C(function_calling) is V(legacy) answers all the same, and is listed here too.
+    - Only of models of Ollama that the user sees. Empty without O(email).
+  returned: success
+  type: list
+  elements: str
+  sample: ["tinyllama:latest"]
 chats:
   description: One chat per element of O(backends), then one per element of O(models). Empty without O(email).
   returned: success

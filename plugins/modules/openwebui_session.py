@@ -40,6 +40,8 @@ attributes:
     details:
       - It never reports a change.
 notes:
+  - A server of a version that this collection was not tested with (RV(version)) is warned of once per run, by this
+    module and by every other of its group that signs in, and the run goes on. Modules that only get a token do not ask.
   - C(async) is not supported.
 seealso:
   - module: selfhosted.llm.openwebui_user
@@ -91,6 +93,12 @@ expires_at:
   returned: success
   type: int
   sample: 1797786916
+version:
+  description:
+    - The version of Open WebUI. V(null) if the server does not tell it.
+  returned: success
+  type: str
+  sample: 0.12.4
 user:
   description:
     - The account that signed in, or whose token it is.

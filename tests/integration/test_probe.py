@@ -85,6 +85,16 @@ def test_models_are_asked_as_people_ask_them(probed: t.Any, access: t.Any) -> No
     assert hidden["reply"] is None and "Model not found" in hidden["error"]
 
 
+def test_models_that_the_page_cannot_ask(play: t.Any, probed: t.Any, access: t.Any, webui: Server) -> None:
+    access("all-minilm:latest", "smollm2:135m", "tinyllama:latest")
+    assert probed()["without_tools"] == ["tinyllama:latest"]
+    options = {"url": webui.url, "token": webui.token}
+    for off in (True, False):
+        metadata = {"capabilities": {"builtin_tools": False}} if off else {}
+        play([{CONFIG: {**options, "settings": {"models.default_metadata": metadata}}}])
+        assert (probed()["without_tools"] == []) is off
+
+
 def test_only_an_embedding_model(probed: t.Any, access: t.Any) -> None:
     access("all-minilm:latest")
     row = probed(backends=[0])["chats"][0]

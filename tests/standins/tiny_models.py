@@ -19,6 +19,8 @@ LAYER_TYPE = "application/vnd.ollama.image."
 LICENSE = "Test data of the collection selfhosted.llm: random numbers, not a trained model. GPL-3.0-or-later."
 PARAMETERS = {"stop": ["</s>"], "temperature": 0.7}
 TEMPLATE = "{{ if .System }}{{ .System }} {{ end }}{{ .Prompt }}"
+# By which Ollama knows a model that can use tools.
+TEMPLATE_WITH_TOOLS = "{{ if .System }}{{ .System }} {{ end }}{{ if .Tools }}{{ .Tools }} {{ end }}{{ .Prompt }}"
 
 MEGABYTE = 1 << 20
 ZEROS = bytes(MEGABYTE)
@@ -52,10 +54,11 @@ class TinyModel(t.NamedTuple):
     padding: int = 0
     file_type: int = 0
     parameters: dict[str, t.Any] | None = None
+    template: str = TEMPLATE
 
 
 DEFAULT_MODELS = (
-    TinyModel("library/smollm2", "135m", 128, 135),
+    TinyModel("library/smollm2", "135m", 128, 135, template=TEMPLATE_WITH_TOOLS),
     TinyModel("library/tinyllama", "latest", 192, 11, system="You are a random number generator."),
     TinyModel("library/all-minilm", "latest", 64, 33, embedding=True),
 )
@@ -66,7 +69,7 @@ def write_model(root: pathlib.Path, model: TinyModel) -> str:
     tensors = _tensors(model.width)
     layers = [_weights(root, gguf(model), model.padding)]
     if not model.embedding:
-        layers.append(_blob(root, "template", TEMPLATE.encode()))
+        layers.append(_blob(root, "template", model.template.encode()))
         layers.append(_blob(root, "params", json.dumps(model.parameters or PARAMETERS).encode()))
     if model.system:
         layers.append(_blob(root, "system", model.system.encode()))

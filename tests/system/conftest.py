@@ -31,7 +31,8 @@ class Fleet(user.Fleet):
     def __init__(self) -> None:
         # Random, so that finding one anywhere is no accident.
         self.sentinels = {
-            name: f"sentinel-{name}-{secrets.token_hex(12)}" for name in ("admin", "provider", "kim", "noor")
+            name: f"sentinel-{name}-{secrets.token_hex(12)}"
+            for name in ("admin", "provider", "kim", "noor", "connection", "search")
         }
         self.seen_processes: set[str] = set()
         admin = {"email": "admin@example.com", "name": "Ada Admin", "password": self.sentinels["admin"]}
@@ -47,6 +48,11 @@ class Fleet(user.Fleet):
                     {"email": "kim@example.com", "password": self.sentinels["kim"]},
                     "lee@example.com",
                 ],
+                # Ollama speaks OpenAI's API too, and takes every key.
+                "open_webui_connections": [
+                    {"url": "http://ollama:11434/v1", "key": self.sentinels["connection"], "prefix_id": "cloud"}
+                ],
+                "open_webui_settings": {"web.search.kagi_search_api_key": self.sentinels["search"]},
                 "open_webui_users_password_directory": str(FOLDER / "first-passwords"),
             },
         )

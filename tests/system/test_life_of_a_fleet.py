@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import leaks
 import pytest
@@ -383,6 +384,46 @@ def test_removed_service_comes_back_with_its_data(fleet: Fleet) -> None:
     assert fleet.execute("gpu1", f"sha256sum {FILES}/*") == before
     # The account that the person changed is still there: the data was not made anew.
     assert "webui.db" in fleet.execute("gpu1", f"ls {DATA}")
+
+
+def adopted(fleet: Fleet, name: str) -> dict[str, Path]:
+    """The files that say what gpu1 has."""
+    address = yaml.safe_load(fleet.inventories[0].read_text())["all"]["hosts"]["gpu1"]["ansible_host"]
+    variables = {
+        "adopt_url": f"http://{address}:3001",
+        "adopt_admin_email": "admin@example.com",
+        "adopt_admin_password": fleet.sentinels["admin"],
+        "adopt_directory": str(FOLDER / name),
+    }
+    run = fleet.play("playbooks/adopt.yml", "-vvvv", "--diff", "-e", json.dumps(variables))
+    assert run.code == 0, run.output
+    assert leaks.in_text(run.output.partition("TASK [")[2], fleet.secrets()) == set()
+    return {path.stem: path for path in (FOLDER / name).iterdir()}
+
+
+@pytest.mark.thorough
+def test_what_was_adopted_makes_the_demo_again(fleet: Fleet) -> None:
+    before = adopted(fleet, "adopted")
+    run = fleet.play("playbooks/remove.yml", "-e", "purge=true")
+    assert run.code == 0, run.output
+    # They win over the inventory.
+    fleet.extra += ["-e", f"@{before['open_webui']}", "-e", f"@{before['open_webui_secrets']}"]
+    run = fleet.play("site.yml")
+    assert run.code != 0
+    assert "open_webui_secret_connections_0_key has no value in open_webui_secrets.yml" in run.words
+    assert run.changed == {"gpu1": 0, "gpu2": 0}
+    values = {
+        "open_webui_secret_connections_0_key": fleet.sentinels["connection"],
+        "open_webui_secret_settings_web_search_kagi_search_api_key": fleet.sentinels["search"],
+    }
+    before["open_webui_secrets"].write_text(yaml.safe_dump(values))
+    run = fleet.play("site.yml")
+    assert run.code == 0, run.output
+    nothing_changed(fleet.play("site.yml"))
+    after = adopted(fleet, "adopted-anew")
+    assert after["open_webui"].read_text() == before["open_webui"].read_text()
+    assert set(yaml.safe_load(after["open_webui_secrets"].read_text())) == set(values)
+    del fleet.extra[-4:]
 
 
 @pytest.mark.thorough

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import typing as t
+from pathlib import Path
 
 import pytest
 from conftest import ADA, KIM, LEE
 
+from tests.testbed.browser import Window, chromedriver
 from tests.testbed.people import Person, Server
 from tests.testbed.user import Fleet, Run
 
@@ -79,6 +81,18 @@ def test_people_find_groups_permissions_prompts_and_settings(
     assert exported["ui.prompt_suggestions"][0]["content"] == "My screen is dark."
 
 
+def test_in_a_browser_a_user_finds_the_model_of_their_group_and_it_answers(server: Server, smollm: str) -> None:
+    with chromedriver() as driver:
+        window = Window(driver, server.url)
+        window.sign_in(KIM.email, KIM.password)
+        assert window.usable_models() == [smollm, "The patient one"]
+        window.choose_model("The patient one")
+        window.keep("configured-models")
+        window.ask("My screen is dark.")
+        window.text(f'"{smollm}" was asked: My screen is dark.')
+        window.keep("configured-chat")
+
+
 def configure(fleet: Fleet, *arguments: str) -> Run:
     return fleet.play("playbooks/configure.yml", *arguments)
 
@@ -130,6 +144,31 @@ def test_two_runs_at_once_and_a_restart(fleet: Fleet, ask: Ask, server: Server, 
     server.wait()
     assert usable(ask, LEE) == {smollm, f"cloud.{smollm}"}
     assert changes(fleet) == 0
+
+
+def test_a_program_gets_a_key_that_works_until_it_is_revoked(
+    fleet: Fleet, server: Server, smollm: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "keys" / "ci"
+    variables = {
+        "service_account_email": "ci@localhost",
+        "service_account_file": str(file),
+        "service_account_groups": ["Programs"],
+    }
+    body = {"model": "helpdesk", "messages": [{"role": "user", "content": "My screen is dark."}], "stream": False}
+    arguments = ["playbooks/service_account.yml", "-vvvv", "--diff", "-e", json.dumps(variables)]
+    runs = [fleet.play(*arguments, *more) for more in (["--check"], [], [])]
+    assert [(run.code, run.changed) for run in runs] == [(0, {"chat": 1}), (0, {"chat": 3}), (0, {"chat": 0})]
+    key = file.read_text().strip()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert not any(key in run.output for run in runs)
+    assert server.call("POST", "/api/chat/completions", body, key)[0] == 200
+
+    revoke = [*arguments, "-e", "service_account_state=absent"]
+    runs = [fleet.play(*revoke, *more) for more in (["--check"], [], [])]
+    assert [(run.code, run.changed) for run in runs] == [(0, {"chat": 2}), (0, {"chat": 2}), (0, {"chat": 0})]
+    assert server.call("POST", "/api/chat/completions", body, key)[0] == 401
+    assert not file.exists()
 
 
 @pytest.mark.parametrize(

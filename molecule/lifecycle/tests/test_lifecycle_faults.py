@@ -20,7 +20,10 @@ from tests.testbed.user import Fleet
 pytestmark = pytest.mark.thorough
 
 SMALL = "/srv/small"
-RESTIC = ["-e", "backup_restic_repository=/srv/restic", "-e", "{backup_restic_password: the words of a repository}"]
+RESTIC = [
+    *("-e", "backup_restic_repository=/srv/restic"),
+    *("-e", "{backup_restic_password: the words of a repository, backup_controller_directory: ''}"),
+]
 RUNNING = "docker inspect --format '{{.State.Running}}' open-webui"
 
 
@@ -104,6 +107,7 @@ def test_a_move_to_another_host_while_people_write(
     first: Fleet, second: Fleet, current: str, service: Service, servers: dict[str, Server]
 ) -> None:
     mine = ["-e", "move_from=first", "-e", "move_to=second", "-e", f"open_webui_version={current}"]
+    succeeded(second.play("site.yml", "-e", f"open_webui_version={current}"))
     extra, second.extra = second.extra, []
     with service.writer.writing():
         run = second.play("playbooks/move.yml", *mine)
@@ -121,7 +125,7 @@ def test_a_disk_that_is_full_when_the_old_version_has_stopped(
     second: Fleet, service: Service, servers: dict[str, Server]
 ) -> None:
     server = servers["second"]
-    second.execute("second", f"mkdir -p {SMALL} && mount -t tmpfs -o size=100m small {SMALL}")
+    second.execute("second", f"mkdir -p {SMALL} && mount -t tmpfs -o size=300m small {SMALL}")
     backup, current = backups("first")[-1], version(servers["first"])
     there = ["-e", f"open_webui_volume={SMALL}/data"]
     here = [*there, "-e", f"open_webui_version={current}"]

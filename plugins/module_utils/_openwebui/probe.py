@@ -46,6 +46,7 @@ def probe(client: OpenWebUI, backends: list[int], models: list[str], prompt: str
         "anonymous": [_as_stranger(stranger, path) for path in PRIVATE_PATHS],
         "user": None,
         "models": [],
+        "without_tools": [],
         "chats": [],
     }
     if client.email:
@@ -67,11 +68,23 @@ def _as_user(client: OpenWebUI, backends: list[int], models: list[str], prompt: 
     return {
         "user": {"email": answer["email"], "role": answer["role"]},
         "models": sorted(model["id"] for model in visible),
+        "without_tools": sorted(_without_tools(visible)),
         "chats": [
             *(_chat(client, index, served, prompt) for index in backends),
             *(_chat_with(client, model, prompt) for model in models),
         ],
     }
+
+
+def _without_tools(visible: list[dict[str, t.Any]]) -> t.Iterator[str]:
+    """Models that cannot use tools, and to which the page of Open WebUI 0.12 sends some with each message."""
+    able = {model["id"]: (model.get("ollama") or {}).get("capabilities") or [] for model in visible}
+    for model in visible:
+        info = model.get("info") or {}
+        switches = (info.get("meta") or {}).get("capabilities") or {}
+        base = able.get(info.get("base_model_id") or model["id"], [])
+        if "completion" in base and "tools" not in base and switches.get("builtin_tools", True):
+            yield model["id"]
 
 
 def _chat_with(client: OpenWebUI, model: str, prompt: str) -> dict[str, t.Any]:

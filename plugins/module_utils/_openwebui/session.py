@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import typing as t
 
 from ansible_collections.selfhosted.llm.plugins.module_utils._http import ApiError, ServiceError
@@ -23,6 +24,9 @@ from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui.client i
 ACCOUNT = ("id", "email", "name", "role")
 # The server tells API keys from sessions by it.
 API_KEY = "sk-"
+# The collection's tests ran with the first and the last of these. What else is known of versions is said by
+# roles/container/vars/main/versions.yml.
+TESTED = ("0.12.0", "0.12.4")
 
 
 def open_session(client: OpenWebUI) -> dict[str, t.Any]:
@@ -44,6 +48,24 @@ def open_session(client: OpenWebUI) -> dict[str, t.Any]:
                 exc.hint = "The server has no account at all: it waits for its first visitor to become administrator."
         raise
     return _session(client, answer["token"], answer["expires_at"], answer)
+
+
+def remark(version: str | None, url: str) -> str:
+    """What to say of a server's version: nothing if it lies in the tested range, or if the server tells none.
+
+    :arg version: as the server tells it
+    """
+    if not version or _number(TESTED[0]) <= _number(version) <= _number(TESTED[1]):
+        return ""
+    return (
+        f"{url} is Open WebUI {version}, and this collection was tested with {TESTED[0]} to {TESTED[1]}. The run goes "
+        "on; a task fails where that version no longer answers as expected. Then look for a newer release of the "
+        "collection."
+    )
+
+
+def _number(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)[:3]]
 
 
 def own_account(client: OpenWebUI, refusals: tuple[Refusal, ...] = REFUSALS) -> dict[str, t.Any] | None:
@@ -81,4 +103,8 @@ def _session(
             "Give the address or the API key of an administrator.",
         )
     user = {key: account[key] for key in ACCOUNT} if account else None
-    return {"changed": False, "token": token, "expires_at": expires_at, "user": user}
+    version = None
+    # It is only for a warning.
+    with contextlib.suppress(ServiceError):
+        version = OpenWebUI(client.http).get("/api/version", needs=("version",))["version"]
+    return {"changed": False, "token": token, "expires_at": expires_at, "user": user, "version": version}

@@ -93,6 +93,20 @@ def test_the_role_by_hand_wants_a_gpu() -> None:
 
 
 @pytest.mark.thorough
+def test_persistence_is_switched_on_without_a_reboot() -> None:
+    boot = runs.execute("gpu2", BOOT)
+    # As the package has installed the service, before it was started.
+    runs.execute("gpu2", "rm -r /etc/systemd/system/nvidia-persistenced.service.d && systemctl daemon-reload")
+    runs.execute("gpu2", "systemctl stop nvidia-persistenced")
+    persistence = "nvidia-smi -q -x | grep -o '<persistence_mode>.*<'"
+    assert set(runs.execute("gpu2", persistence).split()) == {"<persistence_mode>Disabled<"}
+    run = runs.play("site.yml", "--limit=gpu2")
+    assert run.code == 0, run.output
+    assert set(runs.execute("gpu2", persistence).split()) == {"<persistence_mode>Enabled<"}
+    assert runs.execute("gpu2", BOOT) == boot
+
+
+@pytest.mark.thorough
 def test_a_reboot_can_be_left_to_somebody_else() -> None:
     boot = runs.execute("gpu1", BOOT)
     older = {"nvidia_driver_branch": "580.65.06"}

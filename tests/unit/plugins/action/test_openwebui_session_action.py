@@ -40,6 +40,7 @@ class Target:
         self.no_log: list[bool] = []
         self.wrap_async: list[t.Any] = []
         self.refusal: dict[str, t.Any] | None = None
+        self.version = {"version": "0.12.4"}
         self.results: dict[str, t.Any] = {"changed": False}
         self.before_sign_in: t.Callable[[dict[str, t.Any]], None] = lambda arguments: None
 
@@ -54,7 +55,7 @@ class Target:
         if name != "session":
             return {**self.results} if token in self.honoured else {**self.results, **ENDED}
         if token in self.honoured:
-            return {"changed": False, "token": token}
+            return {"changed": False, "token": token, **self.version}
         if "admin_password" not in arguments:
             return {**ENDED}
         self.before_sign_in(arguments)
@@ -63,7 +64,7 @@ class Target:
         self.sign_ins += 1
         token = f"session {self.sign_ins}"
         self.honoured.add(token)
-        return {"changed": False, "token": token}
+        return {"changed": False, "token": token, **self.version}
 
 
 @pytest.fixture
@@ -102,7 +103,8 @@ def run(target, tmp_path, monkeypatch):
 
 def test_a_second_session_is_the_first_one(run, target):
     first, second = (run(SESSION, CREDENTIALS) for _task in range(2))
-    assert first == second == {"changed": False, "token": "session 1", "_ansible_no_log": True}
+    expected = {"changed": False, "token": "session 1", "_ansible_no_log": True, **target.version}
+    assert first == second == expected
     assert target.calls == [("session", ""), ("session", "session 1")]
     assert target.sign_ins == 1
     assert target.no_log == [True, True]
@@ -112,6 +114,18 @@ def test_a_second_session_is_a_new_one_where_the_first_has_ended(run, target):
     run(SESSION, CREDENTIALS)
     target.honoured.clear()
     assert run(SESSION, CREDENTIALS)["token"] == "session 2"
+
+
+@pytest.mark.parametrize("module", [SESSION, USER])
+@pytest.mark.parametrize(("version", "warnings"), [("0.12.4", 0), ("0.13.0", 1), (None, 0)])
+def test_a_version_that_was_not_tested_is_warned_of(run, target, monkeypatch, module, version, warnings):
+    said: list[str] = []
+    monkeypatch.setattr(openwebui_session.display, "warning", said.append)
+    target.version = {"version": version}
+    run(module, CREDENTIALS)
+    run(USER, CREDENTIALS)
+    assert len(said) == warnings
+    assert all(f"{URL['url']} is Open WebUI 0.13.0" in words for words in said)
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,10 @@ def strangers(server, recorded):
 def users(server, recorded):
     """Expects what is asked for with the account, up to the chats."""
 
-    def expect(tags=None):
+    def expect(tags=None, models=()):
         answer = {**recorded["sign_in"], "email": "probe@localhost", "role": "user"}
         server.expect("POST", "/api/v1/auths/signin", USER, sent={"Authorization": None}, answer=answer)
-        server.expect("GET", "/api/models", sent=TOKEN, answer=recorded["models"])
+        server.expect("GET", "/api/models", sent=TOKEN, answer={"data": [*recorded["models"]["data"], *models]})
         if tags is not None:
             server.expect("GET", "/ollama/api/tags", sent=TOKEN, answer={"models": tags})
 
@@ -100,6 +100,7 @@ def test_stranger(run, strangers, check):
         "anonymous": [{"path": path, "status": 401, "refused": True} for path in PATHS],
         "user": None,
         "models": [],
+        "without_tools": [],
         "chats": [],
     }
 
@@ -132,8 +133,35 @@ def test_user_without_backends(run, strangers, users):
     result = run(USER)
     assert result["user"] == {"email": "probe@localhost", "role": "user"}
     assert result["models"] == ["llama3:latest", "oai-llama3:latest", "oai-mistral:7b", "qwen:1b"]
-    assert result["chats"] == []
+    assert (result["without_tools"], result["chats"]) == ([], [])
     assert "signature" not in str(result)
+
+
+def of_ollama(name, *capabilities, base=None, tools=None):
+    switches = None if tools is None else {"builtin_tools": tools}
+    served = {} if base else {"ollama": {"model": name, "capabilities": list(capabilities)}}
+    return {"id": name, **served, "info": {"base_model_id": base, "meta": {"capabilities": switches}}}
+
+
+@pytest.mark.parametrize(
+    ("models", "named"),
+    [
+        ([of_ollama("able", "completion", "tools")], []),
+        ([of_ollama("plain", "completion")], ["plain"]),
+        ([of_ollama("plain", "completion", tools=True)], ["plain"]),
+        ([of_ollama("plain", "completion", tools=False)], []),
+        ([of_ollama("embedding", "embedding")], []),
+        ([of_ollama("older than the list of capabilities")], []),
+        ([{"id": "no row", "ollama": {"capabilities": ["completion"]}}], ["no row"]),
+        ([of_ollama("plain", "completion", tools=False), of_ollama("desk", base="plain")], ["desk"]),
+        ([of_ollama("able", "completion", "tools"), of_ollama("desk", base="able")], []),
+        ([of_ollama("desk", base="nobody sees it")], []),
+    ],
+)
+def test_models_that_the_page_cannot_ask(run, strangers, users, models, named):
+    strangers()
+    users(models=models)
+    assert run(USER)["without_tools"] == named
 
 
 def test_the_smallest_model_of_each_backend_is_asked(run, strangers, users, chat, model, recorded):

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui import secrets
+import pytest
+import yaml
+
+from ansible_collections.selfhosted.llm.plugins.module_utils._openwebui import secrets, session
 from ansible_collections.selfhosted.llm.plugins.modules import openwebui_session
 
 CREDENTIALS = {"admin_email": "Admin@Example.com", "admin_password": "secret words"}
@@ -21,7 +24,14 @@ USER = {
     "name": "Automation",
     "role": "admin",
 }
-SESSION = {"changed": False, "token": "header.payload.signature", "expires_at": 1797786916, "user": USER}
+VERSION = ("GET", "/api/version")
+SESSION = {
+    "changed": False,
+    "token": "header.payload.signature",
+    "expires_at": 1797786916,
+    "user": USER,
+    "version": "0.12.4",
+}
 
 
 @pytest.fixture
@@ -31,8 +41,10 @@ def recorded(recording):
 
 @pytest.fixture
 def run(server, run_module):
-    def run(options=None, **how):
+    def run(options=None, version="0.12.4", **how):
         options = CREDENTIALS if options is None else options
+        if not how.get("fails"):
+            server.expect(*VERSION, answer={"version": version})
         result = run_module(openwebui_session, {"url": server.url, **options}, **how)
         if result.get("failed"):
             assert "secret words" not in str(result)
@@ -72,7 +84,7 @@ def test_without_credentials_a_token_that_has_ended_is_an_error(run, server, rec
 def test_an_api_key_is_proved_by_its_account(run, server, recorded):
     answer = {**recorded["users_page"]["users"][0], **USER}
     server.expect(*WHOSE_KEY, sent={"Authorization": f"Bearer {KEY}"}, answer=answer)
-    assert run({"token": KEY}) == {"changed": False, "token": KEY, "expires_at": None, "user": USER}
+    assert run({"token": KEY}) == {**SESSION, "token": KEY, "expires_at": None}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +98,7 @@ def test_an_api_key_is_proved_by_its_account(run, server, recorded):
 def test_an_api_key_whose_account_is_not_told(run, server, status, words):
     server.expect(*WHOSE_KEY, status=status, answer={"detail": words})
     server.expect(*ADMIN_CONFIG, sent={"Authorization": f"Bearer {KEY}"}, answer={"ENABLE_SIGNUP": False})
-    assert run({"token": KEY}) == {"changed": False, "token": KEY, "expires_at": None, "user": None}
+    assert run({"token": KEY}) == {**SESSION, "token": KEY, "expires_at": None, "user": None}
 
 
 def test_an_api_key_on_a_version_without_the_path(run, server, recorded):
@@ -111,6 +123,32 @@ def test_an_api_key_that_is_wrong_is_no_reason_to_ask_further(run, server, recor
 def test_a_page_where_the_api_was_expected(run, server, recorded):
     server.expect(*SIGN_IN, text=recorded["page"], headers={"Content-Type": "text/html; charset=utf-8"})
     assert "answered with text/html instead of JSON" in run(fails=True)["msg"]
+
+
+@pytest.mark.parametrize("answer", [{"drop": True}, {"answer": {}}, {"status": 403, "answer": {"detail": "No."}}])
+def test_a_version_that_is_not_told_ends_nothing(server, run_module, recorded, answer):
+    server.expect(*SIGN_IN, answer=recorded["sign_in"])
+    server.expect(*VERSION, **answer)
+    assert run_module(openwebui_session, {"url": server.url, **CREDENTIALS})["version"] is None
+
+
+@pytest.mark.parametrize("version", [None, "0.12.0", "0.12.4", "0.12.3"])
+def test_nothing_is_said_of_a_tested_version(version):
+    assert session.remark(version, "http://127.0.0.1:3001") == ""
+
+
+@pytest.mark.parametrize("version", ["0.11.9", "0.12.5", "0.13.0-rc1", "1.0.0", "latest"])
+def test_a_version_that_was_not_tested(version):
+    words = session.remark(version, "http://127.0.0.1:3001")
+    assert words.startswith(
+        f"http://127.0.0.1:3001 is Open WebUI {version}, and this collection was tested with 0.12.0 to"
+    )
+
+
+def test_the_tested_versions_are_those_of_the_data_file():
+    path = Path(__file__).resolve().parents[4] / "roles" / "container" / "vars" / "main" / "versions.yml"
+    tested = yaml.safe_load(path.read_text())["__container_versions"]["open_webui"]["tested"]
+    assert (tested[0], tested[-1]) == session.TESTED
 
 
 def test_token_is_registered_where_ansible_core_knows_how(run, server, recorded, monkeypatch):
