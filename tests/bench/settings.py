@@ -47,7 +47,9 @@ def wanted(server: Server, plays: Plays) -> list[Task]:
     plays.run({"selfhosted.llm.openwebui_user": {**common, "users": users}})
     found = plays.run({"selfhosted.llm.openwebui_config_info": common}).result["settings"]
     known = server.call("GET", "/api/v1/configs/export")[1]
-    settings = dict(list(leaves(found, known))[:SETTINGS])
+    # What has braces is Jinja to Ansible.
+    plain = [(key, value) for key, value in leaves(found, known) if "{{" not in str(value)]
+    settings = dict(plain[:SETTINGS])
     assert len(settings) == SETTINGS
     groups = [{"name": f"Group {number}", "members": emails} for number in range(GROUPS)]
     prompts = [

@@ -161,6 +161,7 @@ def test_strangers_stay_out(installation: Installation) -> None:
         Server(f"http://{installation.address}:11434").call("GET", "/api/version")
 
 
+@pytest.mark.thorough
 def test_there_is_a_way_back(old: Fleet, installation: Installation) -> None:
     old.execute("old", f"docker stop open-webui ollama && {COMPOSE} start")
     installation.server.wait()
@@ -168,6 +169,7 @@ def test_there_is_a_way_back(old: Fleet, installation: Installation) -> None:
     nothing_lost(installation)
 
 
+@pytest.mark.thorough
 def test_there_is_a_way_forth_again(old: Fleet, installation: Installation) -> None:
     installation.server.write_chat(installation.tokens[BOB], "the fourth wall")
     CHATS[BOB].append("the fourth wall")

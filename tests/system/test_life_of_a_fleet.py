@@ -19,6 +19,7 @@ import yaml
 from conftest import FILES, FOLDER, NAME, ROOT, Fleet, Run
 
 URL = "http://{{ ansible_host }}:3001"
+CHANGED_PASSWORD = "another-one-4711"
 DATA = "/var/lib/docker/volumes/open-webui/_data"
 
 
@@ -307,7 +308,7 @@ def test_verify_notices_a_hidden_model(fleet: Fleet) -> None:
 
 @pytest.mark.thorough
 def test_a_person_who_changes_their_password_locks_nobody_out(fleet: Fleet) -> None:
-    body = {"password": fleet.sentinels["admin"], "new_password": "another-one-4711"}
+    body = {"password": fleet.sentinels["admin"], "new_password": CHANGED_PASSWORD}
     request = {
         "url": f"{URL}/api/v1/auths/update/password",
         "method": "POST",
@@ -386,13 +387,13 @@ def test_removed_service_comes_back_with_its_data(fleet: Fleet) -> None:
     assert "webui.db" in fleet.execute("gpu1", f"ls {DATA}")
 
 
-def adopted(fleet: Fleet, name: str) -> dict[str, Path]:
-    """The files that say what gpu1 has."""
+def adopted(fleet: Fleet, name: str, password: str) -> dict[str, Path]:
+    """The files that say what gpu1 has, read with the admin's password."""
     address = yaml.safe_load(fleet.inventories[0].read_text())["all"]["hosts"]["gpu1"]["ansible_host"]
     variables = {
         "adopt_url": f"http://{address}:3001",
         "adopt_admin_email": "admin@example.com",
-        "adopt_admin_password": fleet.sentinels["admin"],
+        "adopt_admin_password": password,
         "adopt_directory": str(FOLDER / name),
     }
     run = fleet.play("playbooks/adopt.yml", "-vvvv", "--diff", "-e", json.dumps(variables))
@@ -403,7 +404,7 @@ def adopted(fleet: Fleet, name: str) -> dict[str, Path]:
 
 @pytest.mark.thorough
 def test_what_was_adopted_makes_the_demo_again(fleet: Fleet) -> None:
-    before = adopted(fleet, "adopted")
+    before = adopted(fleet, "adopted", CHANGED_PASSWORD)
     run = fleet.play("playbooks/remove.yml", "-e", "purge=true")
     assert run.code == 0, run.output
     # They win over the inventory.
@@ -420,23 +421,27 @@ def test_what_was_adopted_makes_the_demo_again(fleet: Fleet) -> None:
     run = fleet.play("site.yml")
     assert run.code == 0, run.output
     nothing_changed(fleet.play("site.yml"))
-    after = adopted(fleet, "adopted-anew")
+    after = adopted(fleet, "adopted-anew", fleet.sentinels["admin"])
     assert after["open_webui"].read_text() == before["open_webui"].read_text()
     assert set(yaml.safe_load(after["open_webui_secrets"].read_text())) == set(values)
     del fleet.extra[-4:]
 
 
 @pytest.mark.thorough
-def test_purge_leaves_nothing(fleet: Fleet) -> None:
+def test_purge_leaves_nothing_but_backups(fleet: Fleet) -> None:
+    run = fleet.play("playbooks/backup.yml", "-e", "backup_schedule=daily")
+    assert run.code == 0, run.output
+    timers = "cd /etc/systemd/system; ls selfhosted-llm-backup@*.timer timers.target.wants | grep selfhosted"
+    assert len(fleet.execute("gpu1", timers).split()) == 4
     run = fleet.play("playbooks/remove.yml", "-e", "purge=true")
     assert run.code == 0, run.output
-    assert (
-        fleet.execute("gpu1", "docker ps -aq; docker volume ls -q; ls -d /etc/selfhosted-llm/* 2>/dev/null; true") == ""
-    )
+    left = "docker ps -aq; docker volume ls -q; ls -d /etc/selfhosted-llm/* 2>/dev/null; true"
+    assert fleet.execute("gpu1", f"{left}; {timers}", check=False) == ""
+    assert "open-webui" in fleet.execute("gpu1", "ls /var/backups/selfhosted-llm").split()
 
 
 @pytest.mark.thorough
 def test_a_service_without_models_is_proven_as_far_as_possible(fleet: Fleet) -> None:
-    run = fleet.play("site.yml", "-e", json.dumps({"ollama_models": []}))
+    run = fleet.play("site.yml", "-e", json.dumps({"ollama_models": [], "open_webui_models": []}))
     assert run.code == 0, run.output
     assert run.output.count("(no chat model): not asked") == 2

@@ -269,7 +269,7 @@ def run_module(
     monkeypatch.setattr(_internal, "is_controller", False)
 
     def run(module: ModuleType, params: dict[str, t.Any], check: bool = False, fails: bool = False) -> dict[str, t.Any]:
-        arguments = {**params, "_ansible_check_mode": check, "_ansible_diff": True}
+        arguments = {**params, "_ansible_check_mode": check, "_ansible_diff": True, "_ansible_no_log": False}
         ansible_warnings._global_warnings.clear()
         capsys.readouterr()
         with patch_module_args(arguments), pytest.raises(SystemExit):

@@ -72,3 +72,11 @@ def another_version(server: Server) -> str:
     images.make([image])
     registry.push(network.ensure("molecule-lifecycle"), {f"open-webui/open-webui:v{newer}": image.tag})
     return newer
+
+
+def another_ollama() -> str:
+    """A newer version of Ollama, which differs in its name only, for the fleet to pull."""
+    *first, last = images.OLLAMA_VERSION.split(".")
+    newer = ".".join([*first, str(int(last) + 1)])
+    registry.push(network.ensure("molecule-lifecycle"), {f"ollama/ollama:{newer}": images.OLLAMA})
+    return newer

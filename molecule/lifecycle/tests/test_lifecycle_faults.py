@@ -6,13 +6,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import typing as t
 
 import pytest
 from conftest import Service
-from runs import another_version, backups, failed_with, nothing_changed, started, succeeded, to_version, version
+from runs import (
+    another_ollama,
+    another_version,
+    backups,
+    failed_with,
+    nothing_changed,
+    started,
+    succeeded,
+    to_version,
+    version,
+)
 
 from tests.testbed.people import Server
 from tests.testbed.user import Fleet
@@ -77,9 +88,51 @@ def test_the_engine_may_be_killed_during_an_upgrade(
                 first.execute("first", "systemctl kill --signal=KILL docker")
         run.wait()
         first.execute("first", "timeout 60 sh -c 'until docker info >/dev/null 2>&1; do sleep 1; done'")
-        succeeded(to_version(first, target))
+        # Docker 26 that was killed leaves all containers stopped, Ollama's too; upgrade.yml would only say so.
+        succeeded(to_version(first, target, "site.yml"))
     assert version(servers["first"]) == target
     service.complete(servers["first"])
+
+
+@contextlib.contextmanager
+def answers_of_ollama(addresses: list[str]) -> t.Iterator[set[tuple[bool, ...]]]:
+    """Which of the servers answered at the same time, as long as the context lasts."""
+    stop = threading.Event()
+    seen: set[tuple[bool, ...]] = set()
+
+    def answers(address: str) -> bool:
+        try:
+            return Server(f"http://{address}:11434").call("GET", "/api/version")[0] == 200
+        except OSError:
+            return False
+
+    def look() -> None:
+        while not stop.wait(0.2):
+            seen.add(tuple(answers(address) for address in addresses))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        watcher.join()
+
+
+def test_ollama_gets_another_version_on_one_host_at_a_time(
+    second: Fleet, current: str, variables: dict[str, t.Any]
+) -> None:
+    chosen = ["-e", f"open_webui_version={current}"]
+    succeeded(second.play("site.yml", *chosen))
+    chosen += ["-e", f"ollama_version={another_ollama()}"]
+    extra, second.extra = second.extra, []
+    with answers_of_ollama([variables["first"], variables["second"]]) as seen:
+        run = second.play("playbooks/upgrade.yml", *chosen)
+    again = second.play("site.yml", *chosen)
+    second.extra = extra
+    succeeded(run)
+    assert seen == {(True, True), (False, True), (True, False)}
+    nothing_changed(again)
 
 
 def test_restic_and_back_again(first: Fleet, current: str, service: Service, servers: dict[str, Server]) -> None:
@@ -93,6 +146,7 @@ def test_restic_and_back_again(first: Fleet, current: str, service: Service, ser
     succeeded(run)
     assert ".selfhosted-llm/aside-" in run.words
     service.complete(servers["first"], before=beginning)
+    service.writer.forget(beginning)
     nothing_changed(first.play("site.yml"))
 
 

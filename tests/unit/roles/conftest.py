@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 import typing as t
 from pathlib import Path
 
@@ -15,6 +16,9 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
+
+# The services that are backed up there.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "programs"))
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 LOADER = DataLoader()
