@@ -412,7 +412,8 @@ def test_what_was_adopted_makes_the_demo_again(fleet: Fleet) -> None:
     run = fleet.play("site.yml")
     assert run.code != 0
     assert "open_webui_secret_connections_0_key has no value in open_webui_secrets.yml" in run.words
-    assert run.changed == {"gpu1": 0, "gpu2": 0}
+    # The host without Open WebUI goes on.
+    assert run.changed["gpu1"] == 0
     values = {
         "open_webui_secret_connections_0_key": fleet.sentinels["connection"],
         "open_webui_secret_settings_web_search_kagi_search_api_key": fleet.sentinels["search"],
