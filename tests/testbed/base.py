@@ -24,6 +24,7 @@ FIRST_ANSWER = 10
 WHOLE_PULL = 1800
 
 _one_pull = threading.Lock()
+_one_install = threading.Lock()
 _no_registry = threading.Event()
 
 
@@ -86,8 +87,9 @@ def debian(version: str) -> None:
     tag = f"debian:{version}"
     if inspect("image", tag) or pull(tag):
         return
-    if not shutil.which("mmdebstrap"):
-        engine.install("mmdebstrap")
+    with _one_install:
+        if not shutil.which("mmdebstrap"):
+            engine.install("mmdebstrap")
     with step(f"{tag}: making it with mmdebstrap"), tempfile.TemporaryDirectory(dir=_cache()) as folder:
         archive = f"{folder}/root.tar"
         # Like the "slim" images: no manual pages and translations, which nothing here reads.

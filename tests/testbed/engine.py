@@ -13,7 +13,8 @@ import typing as t
 
 from tests.testbed.shell import CACHE, STATE, BedError, ask, only_one, run, step, wait_for
 
-APT = ["apt-get", "install", "-y", "--no-install-recommends"]
+# Somebody else may be installing, such as the updates that a machine makes by itself.
+APT = ["apt-get", "--option=DPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends"]
 APT_ENVIRONMENT = {
     "DEBIAN_FRONTEND": "noninteractive",
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

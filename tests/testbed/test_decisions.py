@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import pathlib
 import shutil
 import subprocess
 import sys
+import time
 import typing as t
 import xml.etree.ElementTree
 
@@ -69,6 +71,25 @@ def test_mirrors_are_the_machines_own(text: str, expected: tuple[str, str | None
 def test_a_machine_without_debian_sources_says_so(codename: str) -> None:
     with pytest.raises(BedError, match="no Debian package source"):
         base.mirrors(STANZAS, codename)
+
+
+def test_two_bases_made_at_once_install_what_makes_them_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = list[str]()
+
+    def install(package: str) -> None:
+        time.sleep(0.05)
+        installed.append(package)
+
+    monkeypatch.setattr(base, "inspect", lambda *_image: None)
+    monkeypatch.setattr(base, "pull", lambda _tag: False)
+    monkeypatch.setattr(base, "run", lambda *_arguments, **_options: None)
+    monkeypatch.setattr(base, "docker", lambda *_arguments, **_options: None)
+    monkeypatch.setattr(base, "sources", lambda _version: [])
+    monkeypatch.setattr(base.engine, "install", install)
+    monkeypatch.setattr(shutil, "which", lambda program: f"/usr/bin/{program}" if program in installed else None)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(base.debian, base.RELEASES))
+    assert installed == ["mmdebstrap"]
 
 
 def test_a_host_on_cgroup_v2_is_privileged_in_a_namespace_of_its_own() -> None:
