@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import itertools
 import json
 import pathlib
@@ -110,7 +111,7 @@ class Writer:
                 if status == 200:
                     self._note(email, kind, identifier, text)
                 else:
-                    self.refused.append(f"{status} {answer}")
+                    self.refused.append(f"{datetime.datetime.now()} {kind} {status} {answer}")
 
 
 def conversation(texts: t.Sequence[str]) -> dict[str, t.Any]:

@@ -48,6 +48,10 @@ class Service(t.NamedTuple):
         for person in (ADA, KIM):
             assert server.sign_in(person)[0] == 200
 
+    def refused_nothing(self, fleet: Fleet) -> None:
+        """Check that no write of the fleet's first host was refused; if one was, the server's log says why."""
+        assert self.writer.refused == [], fleet.execute("first", "docker logs --timestamps --tail 300 open-webui 2>&1")
+
 
 @pytest.fixture(scope="session")
 def first() -> Fleet:
