@@ -237,6 +237,30 @@ def test_all_that_people_have(data: Path) -> None:
     assert answer("data.py", "since", data.parent, "-") == {"total": 0, "removed": 0, "newest": None}
 
 
+def test_what_the_playbooks_have_made_is_none_of_peoples_work(data: Path) -> None:
+    with sqlite3.connect(data / "webui.db") as connection:
+        connection.execute("INSERT INTO user VALUES ('2', 'automation@localhost', 1, 1)")
+        connection.execute("CREATE TABLE model (id, user_id, updated_at)")
+        connection.executemany("INSERT INTO model VALUES (?, ?, 1)", [("helpdesk", "2"), ("mine", "1")])
+        connection.execute("INSERT INTO note VALUES ('n1', '2', 1)")
+    connection.close()
+    own = ["automation@localhost", "probe@localhost", "ada@example.com"]
+    everything = answer("data.py", "since", data, "-", *own)
+    # Ada's chat and model; and nobody but a person writes notes.
+    assert (everything["chats"], everything["models"], everything["notes"], everything["total"]) == (1, 1, 1, 3)
+    assert answer("data.py", "since", data, "-", "probe@localhost", *own[:1])["models"] == 2
+
+
+def test_what_an_admin_may_have_made_counts(data: Path) -> None:
+    with sqlite3.connect(data / "webui.db") as connection:
+        connection.execute("CREATE TABLE model (id, user_id, updated_at)")
+        connection.execute("INSERT INTO model VALUES ('helpdesk', '1', 1)")
+    connection.close()
+    # The playbooks write by the account of the admin.
+    own = ["ada@example.com", "probe@localhost", "ada@example.com"]
+    assert answer("data.py", "since", data, "-", *own)["models"] == 1
+
+
 def test_commit_keeps_the_newest_snapshot(data: Path) -> None:
     room = data / ".selfhosted-llm"
     old = room / "before-0.9.0-20200101T000000Z"
