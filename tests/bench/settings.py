@@ -97,18 +97,21 @@ def measure(server: Server, plays: Plays) -> dict[str, str]:
     if any(run.result["changed"] for run in taken):
         raise SystemExit("something was left to do")
     # The ways take turns, so that a busy moment of the machine concerns all of them.
-    rounds = [[plays.run(task).task for task in [*tasks, PING]] for _round in range(RUNS)]
-    *each, ping = (statistics.median(seconds) for seconds in zip(*rounds))
-    ours = sum(each)
+    rounds = [[plays.run(task) for task in [*tasks, PING]] for _round in range(RUNS)]
+    *each, ping = (
+        (statistics.median(one.task for one in runs), statistics.median(one.process for one in runs))
+        for runs in zip(*rounds)
+    )
+    ours, processes = (sum(seconds) for seconds in zip(*each))
     other = sum(plays.run(task).task for task in loops(server))
     print(f"What the server was asked for when nothing was to do ({os.cpu_count()} cores):", *requests, sep="\n")
-    kinds = dict(zip(("openwebui_config", "openwebui_group", "openwebui_prompt"), (f"{one:.2f} s" for one in each)))
+    texts = (f"{task:.2f} s, its process {process:.2f} s" for task, process in [*each, ping])
+    names = ("openwebui_config", "openwebui_group", "openwebui_prompt", "ansible.builtin.ping")
     return {
         f"**{SETTINGS} settings, {GROUPS} groups with {MEMBERS} members, {PROMPTS} prompts, nothing to do**": "",
-        **{f"`{module}`, once": seconds for module, seconds in kinds.items()},
-        "the three together": f"{ours:.2f} s",
-        "three times `ansible.builtin.ping`, which does nothing": f"{3 * ping:.2f} s",
-        "loop of `uri`, one look at each": f"{other:.1f} s, {other / ours:.0f} times the three together",
+        **{f"task of `{name}`": text for name, text in zip(names, texts)},
+        "the three of ours together": f"{ours:.2f} s, their processes {processes:.2f} s",
+        "loop of `uri`, one look at each": f"{other:.1f} s, {other / ours:.0f} times the three tasks",
         "requests of the three": str(len(requests)),
     }
 

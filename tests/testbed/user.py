@@ -85,11 +85,13 @@ class Fleet:
         """A run of a playbook that goes on."""
         inventories = [argument for path in self.inventories for argument in ("-i", str(path))]
         secrets = ["-e", f"@{self.variables}"] if self._secrets else []
+        # Beside this Python, which need not be the user's first.
+        tools = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
         return subprocess.Popen(
             ["ansible-playbook", *inventories, *secrets, *self.extra, playbook, *arguments],
             cwd=ROOT,
             # Molecule wants colours, which would stand between the words.
-            env={**os.environ, "ANSIBLE_FORCE_COLOR": "false"},
+            env={**os.environ, "PATH": tools, "ANSIBLE_FORCE_COLOR": "false"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
