@@ -15,6 +15,7 @@ import pytest
 import yaml
 from conftest import FILES, NAME, ROOT
 
+from tests.testbed import hosts
 from tests.testbed.people import Person, Server
 from tests.testbed.user import Fleet
 
@@ -63,7 +64,9 @@ def test_everything_comes_back_from_the_controller(demo: Fleet) -> None:
 
     # The registries stay: they stand for the world outside, whose addresses are part of the models' names.
     containers = [f"testbed-{demo.name}-{host}" for host in HOSTS]
+    inner = hosts.inner_containers(demo.name)
     subprocess.run(["docker", "rm", "--force", "--volumes", *containers], check=True)
+    hosts.remove_cgroups(inner)
     demo.up(**HOSTS)
     make_demo(demo)
     after = server(demo)

@@ -181,9 +181,9 @@ def since(room: Room, snapshot: str, *own: str, after: float = 0.0) -> Json:
     latest = 0.0
     with compared(room.data / "webui.db", snapshot) as connection:
         emails = dict(connection.execute('SELECT id, lower(email) FROM new."user"'))
-        ours = {identity for identity, email in emails.items() if email in {one.lower() for one in own}}
+        ours = [one.lower() for one in own]
         # Where an admin lends the playbooks an account, nobody knows who of the two has made something.
-        automation = own[0].lower() if own and own.count(own[0]) == 1 else None
+        automation = [one for one in ours[:1] if ours.count(one) == 1]
         for table, label in TABLES.items():
             common = columns(connection, "new", table) & columns(connection, "old", table)
             if "id" not in common:
@@ -193,15 +193,17 @@ def since(room: Room, snapshot: str, *own: str, after: float = 0.0) -> Json:
             same = "AND o.updated_at IS n.updated_at" if "updated_at" in common and not account else ""
             writer = "n.id" if account else "n.user_id" if "user_id" in common else "NULL"
             stamp = next((f"n.{name}" for name in ("updated_at", "created_at") if name in common), "NULL")
-            there = f'EXISTS (SELECT 1 FROM old."{table}" o WHERE o.id = n.id {same})'
-            rows = connection.execute(f'SELECT {writer}, {stamp} FROM new."{table}" n WHERE NOT {there}').fetchall()
-            rows = [row for row in rows if seconds(row[1]) > after and not (account and row[0] in ours)]
-            if table in DECLARED and automation:
-                rows = [row for row in rows if emails.get(row[0]) != automation]
+            there = f'EXISTS (SELECT 1 FROM old."{table}" o WHERE o.id = n.id'
+            rows = connection.execute(
+                f'SELECT {writer}, {stamp}, {there}) FROM new."{table}" n WHERE NOT {there} {same})'
+            ).fetchall()
+            # Who changes what the playbooks have made does not become its owner, so a change always counts.
+            makers = ours if account else automation if table in DECLARED else []
+            rows = [row for row in rows if seconds(row[1]) > after and (row[2] or emails.get(row[0]) not in makers)]
             if rows:
                 found[label] = len(rows)
                 found["total"] += len(rows)
-            for identity, moment in rows:
+            for identity, moment, _changed in rows:
                 if seconds(moment) > latest:
                     latest = seconds(moment)
                     when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(latest))

@@ -251,6 +251,21 @@ def test_what_the_playbooks_have_made_is_none_of_peoples_work(data: Path) -> Non
     assert answer("data.py", "since", data, "-", "probe@localhost", *own[:1])["models"] == 2
 
 
+def test_what_the_playbooks_have_made_and_somebody_changed_counts(data: Path) -> None:
+    with sqlite3.connect(data / "webui.db") as connection:
+        connection.execute("INSERT INTO user VALUES ('2', 'automation@localhost', 1, 1)")
+        connection.execute("CREATE TABLE model (id, user_id, updated_at)")
+        connection.execute("INSERT INTO model VALUES ('helpdesk', '2', 1)")
+    connection.close()
+    snapshot = frozen(data)
+    with sqlite3.connect(data / "webui.db") as connection:
+        connection.execute("UPDATE model SET updated_at = 2")
+        connection.execute("INSERT INTO model VALUES ('new', '2', 2)")
+    connection.close()
+    since = answer("data.py", "since", data, snapshot, "automation@localhost")
+    assert (since["models"], since["total"]) == (1, 1)
+
+
 def test_what_an_admin_may_have_made_counts(data: Path) -> None:
     with sqlite3.connect(data / "webui.db") as connection:
         connection.execute("CREATE TABLE model (id, user_id, updated_at)")
