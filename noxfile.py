@@ -21,9 +21,8 @@ import nox
 REPORTS = Path(".cache/reports").absolute()
 KINDS = ["unit", "contract", "integration", "system", "people"]
 SCENARIOS = sorted(path.parent.name for path in Path("molecule").glob("*/molecule.yml"))
-# The first for the time that it takes, the second because an upload that meets the stop of the server is answered with
-# 400 on a busy machine, where a test wants none refused.
-THOROUGH = {"debian-dkms", "lifecycle"}
+# For the time that it takes.
+THOROUGH = {"debian-dkms"}
 # ansible-core and the Python of its controller.
 CORES = {"2.19": "3.11", "2.20": "3.12", "2.21": "3.12", "2.22": "3.13"}
 
