@@ -58,6 +58,7 @@ class Groups(Resource):
         super().__init__(client)
         self.defaults = defaults or Defaults(client, {})
         self._ids: dict[str, str] = {}
+        self._made: set[str] = set()
         self._planned: set[str] = set()
 
     def checked(self, entries: list[Row]) -> list[Row]:
@@ -90,7 +91,9 @@ class Groups(Resource):
 
     def listed(self, entries: list[Row] | None) -> list[Row]:
         rows = self.checked_rows(PATH, self.client.get(PATH), NEEDS)
-        self._ids = {row["name"]: row["id"] for row in rows}
+        # Another run may have made a twin since this one settled, and is about to take it back: ours comes first.
+        rows.sort(key=lambda row: row["id"] not in self._made)
+        self._ids = {row["name"]: row["id"] for row in reversed(rows)}
         asked = [entry["name"] for entry in entries or () if "members" in entry and entry["state"] == "present"]
         self._read_members([row for row in rows if entries is None or row["name"] in asked])
         return rows
@@ -139,6 +142,7 @@ class Groups(Resource):
     def create(self, values: Row) -> Row:
         row = self.client.post(f"{PATH}create", self._body(values, list(values)))
         self._ids[values["name"]] = row["id"]
+        self._made.add(row["id"])
         return row
 
     def complete(self, row: Row, values: Row) -> None:

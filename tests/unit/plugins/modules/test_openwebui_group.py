@@ -377,6 +377,15 @@ def test_another_run_made_the_group_before(run, api, pauses):
     assert changed(result) == ({"Staff.description": "Theirs"}, {"Staff.description": "Ours"})
 
 
+def test_a_twin_that_came_after_all_was_settled_is_not_taken_for_ours(run, api, pauses):
+    ours, theirs = api.row(id="id-ours", created_at=1), api.row(id="id-theirs", created_at=2, description="Theirs")
+    api.groups()
+    api.create(ours, name="Staff")
+    api.groups(ours)
+    api.groups(theirs, ours)
+    assert run({"name": "Staff"})["groups"] == [{"id": "id-ours", "name": "Staff", "action": "created"}]
+
+
 def test_another_run_gives_way(run, api, pauses):
     ours, theirs = api.row(id="id-1", created_at=1), api.row(id="id-2", created_at=1)
     api.groups()
