@@ -38,7 +38,9 @@ class Run(t.NamedTuple):
 def play(playbook: str, *options: str, **variables: str) -> Run:
     inventories = [f"--inventory={path}" for path in os.environ["ANSIBLE_INVENTORY"].split(",")]
     command = ["ansible-playbook", *inventories, *options, "--extra-vars", json.dumps(variables), SCENARIO / playbook]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1"})
+    # Molecule forces colours on where its own output has them.
+    env = {**os.environ, "ANSIBLE_FORCE_COLOR": "false"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     print(done.stdout, done.stderr)
     (changed,) = re.findall(r"^gpu1 .*changed=(\d+)", done.stdout, re.MULTILINE)
     return Run(done.returncode != 0, int(changed), " ".join(done.stdout.split()))
